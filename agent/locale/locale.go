@@ -1,0 +1,80 @@
+// Package locale is the one catalogue of what Pero says to people: windows, error messages, the command line; Russian and
+// English. The files beside it are go-i18n message files, one per area and language (errors.ru.json, window.en.json); a test holds
+// that both languages have the same messages with the same placeholders.
+package locale
+
+import (
+	"embed"
+	"encoding/json"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/nicksnyder/go-i18n/v2/i18n"
+	"golang.org/x/text/language"
+)
+
+//go:embed *.json
+var files embed.FS
+
+var bundle = sync.OnceValue(func() *i18n.Bundle {
+	b := i18n.NewBundle(language.English)
+	b.RegisterUnmarshalFunc("json", json.Unmarshal)
+	list, err := files.ReadDir(".")
+	if err != nil {
+		panic(err)
+	}
+	for _, f := range list {
+		if _, err := b.LoadMessageFileFS(files, f.Name()); err != nil {
+			panic(f.Name() + ": " + err.Error())
+		}
+	}
+	return b
+})
+
+// Locale speaks one language.
+type Locale struct {
+	Language string // "ru" or "en"
+	once     sync.Once
+	l        *i18n.Localizer
+}
+
+// For gives the Locale of a language tag; English for any but Russian.
+func For(lang string) *Locale {
+	if strings.HasPrefix(strings.ToLower(lang), "ru") {
+		lang = "ru"
+	} else {
+		lang = "en"
+	}
+	return &Locale{Language: lang}
+}
+
+// Detect gives the person's language from LC_ALL, LC_MESSAGES and LANG, in the order of POSIX.
+func Detect() string {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if v := os.Getenv(name); v != "" {
+			return For(v).Language
+		}
+	}
+	return "en"
+}
+
+// Values fill a message's placeholders: {{.Name}}. A member "Count" (int) picks the plural form.
+type Values map[string]any
+
+// Say gives the message of an id. An id that is not in the catalogue is given back as it is: a test holds that none is missing.
+func (l *Locale) Say(id string, values ...Values) string {
+	l.once.Do(func() { l.l = i18n.NewLocalizer(bundle(), l.Language) })
+	c := &i18n.LocalizeConfig{MessageID: id}
+	if len(values) > 0 {
+		c.TemplateData = map[string]any(values[0])
+		if n, ok := values[0]["Count"]; ok {
+			c.PluralCount = n
+		}
+	}
+	s, err := l.l.Localize(c)
+	if err != nil {
+		return id
+	}
+	return s
+}

@@ -1,0 +1,41 @@
+package tokens
+
+import "crypto"
+
+// KeyAlgorithm is a kind of key pair, in the protocol's words.
+type KeyAlgorithm string
+
+// Key algorithms. The GOST pairs are named in the protocol and have their place here; a store lists what it can do.
+const (
+	RSA2048     KeyAlgorithm = "rsa-2048"
+	RSA3072     KeyAlgorithm = "rsa-3072"
+	RSA4096     KeyAlgorithm = "rsa-4096"
+	ECP256      KeyAlgorithm = "ec-p256"
+	ECP384      KeyAlgorithm = "ec-p384"
+	ECP521      KeyAlgorithm = "ec-p521"
+	GOST2012256 KeyAlgorithm = "gost2012-256"
+	GOST2012512 KeyAlgorithm = "gost2012-512"
+)
+
+// Scheme is how a digest is signed.
+type Scheme int
+
+// Schemes. The signature octets: RSA as they are, ECDSA as DER SEQUENCE{r, s} (RFC 3279 section 2.2.3).
+const (
+	RSAPKCS1v15 Scheme = iota + 1
+	RSAPSS             // salt as long as the digest, MGF1 with the same hash (RFC 4055)
+	ECDSA
+)
+
+// Algorithm is a scheme with the hash that made the digest.
+type Algorithm struct {
+	Scheme Scheme
+	Hash   crypto.Hash // SHA-256, SHA-384 or SHA-512
+}
+
+// KeySpec asks for a new key pair.
+type KeySpec struct {
+	ID        KeyID // chosen by the caller: hex of 16 random octets, written down before the key is made so that a crash can be reconciled
+	Algorithm KeyAlgorithm
+	Label     string
+}

@@ -1,0 +1,25 @@
+package tokens
+
+import "errors"
+
+// What can go wrong with a token. Callers compare with errors.Is; a store wraps the module's own code beside
+// (for instance "sign: CKR_DEVICE_REMOVED: token removed"). ErrPINIncorrect and ErrPINLocked are returned only when the token itself said so.
+var (
+	ErrNoToken       = errors.New("token not found")
+	ErrNoKey         = errors.New("key not found on the token")
+	ErrRemoved       = errors.New("token removed")
+	ErrBusy          = errors.New("token is in use by another program")
+	ErrFull          = errors.New("token is full")
+	ErrReadOnly      = errors.New("token is read-only")
+	ErrPINIncorrect  = errors.New("the token refused the PIN")
+	ErrPINLocked     = errors.New("the PIN is locked")
+	ErrPINNotSet     = errors.New("the token has no PIN yet")
+	ErrCancelled     = errors.New("cancelled by the person")
+	ErrTimedOut      = errors.New("nobody answered in time")
+	ErrNoWindow      = errors.New("no way to ask the person")
+	ErrUnsupported   = errors.New("algorithm not supported by the token")
+	ErrExists        = errors.New("already there")
+	ErrInUse         = errors.New("a certificate stands beside this key")
+	ErrModuleCrashed = errors.New("the token's module crashed or hung")
+	ErrStorage       = errors.New("could not write")
+)
