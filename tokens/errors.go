@@ -15,6 +15,7 @@ var (
 	ErrPINLocked     = errors.New("the PIN is locked")
 	ErrPINNotSet     = errors.New("the token has no PIN yet")
 	ErrCancelled     = errors.New("cancelled by the person")
+	ErrBlocked       = errors.New("the person blocked the site")
 	ErrTimedOut      = errors.New("nobody answered in time")
 	ErrNoWindow      = errors.New("no way to ask the person")
 	ErrUnsupported   = errors.New("algorithm not supported by the token")

@@ -15,6 +15,7 @@ const (
 	ActDiscard      Act = "discard"  // delete the unused key of an abandoned enrolment
 	ActBackup       Act = "backup"
 	ActRestore      Act = "restore"
+	ActAccess       Act = "access" // may this site talk to Pero at all; no token, no PIN
 )
 
 // Prompt is everything the window shows beside the PIN field. All of it is data: the window turns it into words. Texts that a page
@@ -22,6 +23,7 @@ const (
 type Prompt struct {
 	Act       Act
 	Origin    string // "https://portal.example"; "" when the person started it from the command line
+	Purpose   string // why, as claimed by the site
 	Language  string // "ru" or "en"
 	Token     Token  // which token is asked for its PIN; filled in by whoever opens
 	Holder    string // whose certificate: common name; "" for a new key
