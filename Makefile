@@ -1,0 +1,45 @@
+# make demo    the agent and the reference portal on this machine; Ctrl-C ends both
+# make test    everything: lint, Go tests, short fuzzing, the page's client and the portal in a real browser
+# make bench   the performance goals beside their yardsticks, as a table
+
+GO ?= go
+export CGO_ENABLED = 1
+# The browser is Debian's; npm packages must not fetch one of their own.
+export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD = 1
+
+.PHONY: build demo deps lint unit fuzz js e2e test bench clean
+
+build:
+	$(GO) build -trimpath -o bin/pero ./agent
+	$(GO) build -trimpath -o bin/pero-portal ./portal
+
+demo: build
+	@./portal/demo
+
+deps:
+	./.ci/deps
+	cd api/js && npm ci --no-audit --no-fund --silent
+	cd portal/e2e && npm ci --no-audit --no-fund --silent
+
+lint:
+	./.ci/lint
+
+unit:
+	$(GO) test ./...
+
+fuzz:
+	./.ci/fuzz
+
+js:
+	cd api/js && npm test
+
+e2e: build
+	cd portal/e2e && npm test
+
+test: deps lint unit fuzz js e2e
+
+bench: deps build
+	./docs/bench
+
+clean:
+	rm -rf bin .work
