@@ -1,0 +1,148 @@
+// Starts the real parts of one run: the agent with a scripted pinentry, the portal, an SMTP server, Chromium. Everything lives
+// in one temporary folder and on free loopback ports, and ends with stop().
+import { spawn, execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, copyFileSync, readdirSync } from 'node:fs'
+import { createServer, connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { chromium } from 'playwright-core'
+
+export const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
+const softhsm = '/usr/lib/softhsm/libsofthsm2.so'
+
+export async function freePort () {
+  const s = createServer()
+  await new Promise(resolve => s.listen(0, '127.0.0.1', resolve))
+  const { port } = s.address()
+  await new Promise(resolve => s.close(resolve))
+  return port
+}
+
+// Waits until f() gives something true; a bounded poll, because what it waits for has no event on this side.
+export async function until (what, f, seconds = 30) {
+  const end = Date.now() + seconds * 1000
+  for (;;) {
+    const v = await f()
+    if (v) return v
+    if (Date.now() > end) throw new Error(`gave up waiting for ${what}`)
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+}
+
+const listening = port => new Promise(resolve => {
+  const s = connect(port, '127.0.0.1', () => { s.destroy(); resolve(true) })
+  s.on('error', () => resolve(false))
+})
+
+let pinentryProgram // built once per test process
+function pinentry (folder) {
+  if (!pinentryProgram) {
+    pinentryProgram = join(mkdtempSync(join(tmpdir(), 'pero-pinentry-')), 'pinentry')
+    execFileSync('go', ['build', '-o', pinentryProgram, './agent/window/pinentrytest/pinentry'], { cwd: root, stdio: 'inherit' })
+    process.on('exit', () => rmSync(dirname(pinentryProgram), { recursive: true, force: true }))
+  }
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  copyFileSync(pinentryProgram, join(folder, 'pinentry'))
+  return {
+    path: join(folder, 'pinentry'),
+    // What the person does at the next windows, one line each; the last one repeats.
+    answers (...lines) {
+      rmSync(join(folder, 'answers.next'), { force: true })
+      writeFileSync(join(folder, 'answers'), lines.join('\n') + '\n')
+    },
+    // The windows shown so far.
+    transcript () {
+      const file = join(folder, 'transcript')
+      return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n').filter(Boolean).map(l => JSON.parse(l)) : []
+    }
+  }
+}
+
+// options: softhsm (bool: a soft token beside the file carrier), publicPage (bool: Chromium treats the portal as a public address),
+// smtp (bool), locale ('ru' by default), agent (false: not started yet).
+export async function start (options = {}) {
+  const dir = mkdtempSync(join(tmpdir(), 'pero-e2e-'))
+  const children = new Set()
+  const run = (name, argv, env = {}) => {
+    const log = openSync(join(dir, name + '.log'), 'a')
+    const child = spawn(argv[0], argv.slice(1), { env: { ...process.env, DISPLAY: '', WAYLAND_DISPLAY: '', ...env }, stdio: ['ignore', log, log] })
+    child.done = new Promise(resolve => child.on('exit', (code, signal) => { children.delete(child); resolve({ code, signal }) }))
+    children.add(child)
+    return child
+  }
+  const t = { dir, agentPort: await freePort(), portalPort: await freePort() }
+  t.url = `http://127.0.0.1:${t.portalPort}/`
+  t.log = name => existsSync(join(dir, name + '.log')) ? readFileSync(join(dir, name + '.log'), 'utf8') : ''
+  t.window = pinentry(join(dir, 'window'))
+  t.window.answers('cancel')
+
+  const portal = [join(root, 'bin/pero-portal'), '--listen', `127.0.0.1:${t.portalPort}`, '--agent-port', String(t.agentPort), '--state', join(dir, 'portal')]
+  if (options.smtp) {
+    t.smtpPort = await freePort()
+    t.mail = join(dir, 'mail')
+    for (const d of ['new', 'cur', 'tmp']) mkdirSync(join(t.mail, d), { recursive: true })
+    run('smtp', ['python3', '-m', 'aiosmtpd', '-n', '-l', `127.0.0.1:${t.smtpPort}`, '-c', 'aiosmtpd.handlers.Mailbox', t.mail])
+    await until('the SMTP server', () => listening(t.smtpPort))
+    t.letters = () => readdirSync(join(t.mail, 'new')).map(f => readFileSync(join(t.mail, 'new', f), 'utf8'))
+    portal.push('--smtp', `127.0.0.1:${t.smtpPort}`, '--smtp-from', 'portal@portal.example')
+  }
+  run('portal', portal)
+  await until('the portal', () => listening(t.portalPort))
+  t.root = join(dir, 'portal/ca/root.pem')
+
+  const agentEnv = { PERO_STATE_DIR: join(dir, 'agent'), LANG: 'ru_RU.UTF-8', LC_ALL: 'ru_RU.UTF-8' }
+  const modules = []
+  if (options.softhsm) {
+    mkdirSync(join(dir, 'softhsm/tokens'), { recursive: true })
+    agentEnv.SOFTHSM2_CONF = join(dir, 'softhsm/softhsm2.conf')
+    writeFileSync(agentEnv.SOFTHSM2_CONF, `directories.tokendir = ${join(dir, 'softhsm/tokens')}\nobjectstore.backend = file\nslots.removable = true\nlog.level = ERROR\n`)
+    execFileSync('softhsm2-util', ['--init-token', '--free', '--label', 'Soft token', '--pin', '1234', '--so-pin', '12345678'], { env: { ...process.env, ...agentEnv }, stdio: 'ignore' })
+    modules.push({ name: 'SoftHSM', path: softhsm })
+  }
+  t.keys = join(dir, 'keys')
+  mkdirSync(t.keys, { mode: 0o700 })
+  const config = join(dir, 'pero.toml')
+  writeFileSync(config, `listen = "127.0.0.1:${t.agentPort}"
+[window]
+pinentry = ${JSON.stringify(t.window.path)}
+[files]
+folder = ${JSON.stringify(t.keys)}
+[status]
+anchors = [${JSON.stringify(t.root)}]
+hosts = ["127.0.0.1:${t.portalPort}"]
+${modules.map(m => `[[modules]]\nname = "${m.name}"\npath = "${m.path}"\n`).join('')}`, { mode: 0o600 })
+  t.config = config
+  t.env = { ...process.env, ...agentEnv }
+  t.startAgent = async () => {
+    t.agent = run('agent', [join(root, 'bin/pero'), 'agent', '--config', config], agentEnv)
+    const ended = t.agent.done.then(() => { throw new Error('the agent ended: ' + t.log('agent')) })
+    ended.catch(() => {})
+    await Promise.race([ended, until('the agent', () => listening(t.agentPort))])
+  }
+  t.killAgent = async (signal = 'SIGKILL') => { t.agent.kill(signal); await t.agent.done }
+  if (options.agent !== false) await t.startAgent()
+
+  t.openBrowser = async (o = {}) => {
+    const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+    if (o.publicPage ?? options.publicPage) args.push(`--ip-address-space-overrides=127.0.0.1:${t.portalPort}=public`, `--unsafely-treat-insecure-origin-as-secure=${t.url.slice(0, -1)}`)
+    t.browser = await chromium.launch({ executablePath: '/usr/bin/chromium', headless: true, args })
+    t.context = await t.browser.newContext({ locale: o.locale ?? options.locale ?? 'ru-RU', acceptDownloads: true, viewport: { width: 1200, height: 900 } })
+    t.page = await t.context.newPage()
+    t.problems = [] // what the page itself complained of; a run asserts it empty
+    t.page.on('pageerror', e => t.problems.push(String(e)))
+    return t.page
+  }
+  t.stop = async () => {
+    await t.browser?.close()
+    const left = [...children]
+    for (const c of left) c.kill('SIGTERM')
+    const timer = setTimeout(() => left.forEach(c => c.kill('SIGKILL')), 5000)
+    await Promise.all(left.map(c => c.done))
+    clearTimeout(timer)
+    if (process.env.PERO_KEEP) console.error('kept:', dir)
+    else rmSync(dir, { recursive: true, force: true })
+  }
+  return t
+}
+
