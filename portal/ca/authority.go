@@ -1,0 +1,183 @@
+package ca
+
+import (
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// Config opens an Authority.
+type Config struct {
+	Folder   string        // its keys and certificates, mode 0700; made when absent
+	Base     string        // "http://127.0.0.1:14780": the address the certificates name for CRL, OCSP and issuers
+	Life     time.Duration // of a citizen's certificate; 15 months when 0
+	Register Register
+}
+
+// Authority issues and revokes.
+type Authority struct {
+	base     *url.URL
+	life     time.Duration
+	register Register
+	root     pair
+	issuing  pair
+
+	mu        sync.Mutex // issuing is one at a time: that makes a request id idempotent
+	responder pair
+	list      revocationList
+}
+
+type pair struct {
+	cert *x509.Certificate
+	key  crypto.Signer
+}
+
+// Open reads the authority of a folder, or makes a new one in it.
+func Open(c Config) (*Authority, error) {
+	base, err := url.Parse(c.Base)
+	if err != nil || base.Host == "" {
+		return nil, fmt.Errorf("authority's address %q: want http://host:port", c.Base)
+	}
+	if err := os.MkdirAll(c.Folder, 0o700); err != nil {
+		return nil, err
+	}
+	a := &Authority{base: base, life: c.Life, register: c.Register}
+	if a.life == 0 {
+		a.life = defaultLife
+	}
+	now := time.Now()
+	a.root, err = load(c.Folder, "root", func(key crypto.Signer) ([]byte, error) {
+		t := authorityTemplate("Перо: демонстрационный корневой УЦ", rootYears, 1, now)
+		return x509.CreateCertificate(rand.Reader, t, t, key.Public(), key)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("root: %w", err)
+	}
+	a.issuing, err = load(c.Folder, "issuing", func(key crypto.Signer) ([]byte, error) {
+		t := authorityTemplate("Перо: демонстрационный УЦ", issuingYears, 0, now)
+		t.CRLDistributionPoints = []string{a.address("root.crl")}
+		t.IssuingCertificateURL = []string{a.address("root.cer")}
+		return x509.CreateCertificate(rand.Reader, t, a.root.cert, key.Public(), a.root.key)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("issuing key: %w", err)
+	}
+	return a, nil
+}
+
+// Root is the certificate that people and agents are to trust.
+func (a *Authority) Root() *x509.Certificate { return a.root.cert }
+
+// Issuing is the certificate that citizens' certificates are signed with.
+func (a *Authority) Issuing() *x509.Certificate { return a.issuing.cert }
+
+// Entry gives what the authority knows of a certificate it issued: ErrNotFound when it never issued just this one.
+func (a *Authority) Entry(ctx context.Context, cert *x509.Certificate) (Entry, error) {
+	e, err := a.register.BySerial(ctx, Serial(cert.SerialNumber))
+	if err != nil {
+		return Entry{}, err
+	}
+	if string(e.DER) != string(cert.Raw) {
+		return Entry{}, ErrNotFound
+	}
+	return e, nil
+}
+
+// load reads NAME.key and NAME.cer of a folder. The key is written first, so a certificate never stands without its key.
+func load(folder, name string, issue func(crypto.Signer) ([]byte, error)) (pair, error) {
+	keyFile, certFile := filepath.Join(folder, name+".key"), filepath.Join(folder, name+".cer")
+	key, err := readKey(keyFile)
+	if errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(certFile); err == nil {
+			return pair{}, fmt.Errorf("%s is there and its key is not: bring %s back from a backup", certFile, keyFile)
+		}
+		key, err = newKey()
+		if err == nil {
+			err = writeKey(keyFile, key)
+		}
+	}
+	if err != nil {
+		return pair{}, err
+	}
+	der, err := os.ReadFile(certFile)
+	if errors.Is(err, os.ErrNotExist) {
+		if der, err = issue(key); err == nil {
+			err = write(certFile, der, 0o644)
+		}
+	}
+	if err != nil {
+		return pair{}, err
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		return pair{}, fmt.Errorf("%s: %w", certFile, err)
+	}
+	if p, ok := cert.PublicKey.(interface{ Equal(crypto.PublicKey) bool }); !ok || !p.Equal(key.Public()) {
+		return pair{}, fmt.Errorf("%s does not belong to %s", certFile, keyFile)
+	}
+	return pair{cert, key}, nil
+}
+
+func readKey(path string) (crypto.Signer, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	block, _ := pem.Decode(data)
+	if block == nil {
+		return nil, fmt.Errorf("%s: not PEM", path)
+	}
+	k, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	signer, ok := k.(crypto.Signer)
+	if !ok {
+		return nil, fmt.Errorf("%s: %T cannot sign", path, k)
+	}
+	return signer, nil
+}
+
+func writeKey(path string, key crypto.Signer) error {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	return write(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
+}
+
+// write replaces a file whole or not at all.
+func write(path string, data []byte, mode os.FileMode) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // gone after the rename
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Chmod(mode)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}

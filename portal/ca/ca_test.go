@@ -1,0 +1,344 @@
+package ca_test
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
+	"encoding/base64"
+	"encoding/pem"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/ocsp"
+
+	"github.com/perosign/pero/portal/ca"
+)
+
+// memory is a Register for one test.
+type memory struct {
+	mu      sync.Mutex
+	entries []ca.Entry
+}
+
+func (m *memory) find(match func(ca.Entry) bool) (ca.Entry, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range m.entries {
+		if match(e) {
+			return e, nil
+		}
+	}
+	return ca.Entry{}, ca.ErrNotFound
+}
+
+func (m *memory) Add(_ context.Context, e ca.Entry) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.entries = append(m.entries, e)
+	return nil
+}
+
+func (m *memory) ByRequest(_ context.Context, id string) (ca.Entry, error) {
+	return m.find(func(e ca.Entry) bool { return e.RequestID == id })
+}
+
+func (m *memory) BySerial(_ context.Context, serial string) (ca.Entry, error) {
+	return m.find(func(e ca.Entry) bool { return e.Serial == serial })
+}
+
+func (m *memory) Revoke(_ context.Context, serial string, at time.Time, reason int) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range m.entries {
+		if m.entries[i].Serial == serial {
+			m.entries[i].RevokedAt, m.entries[i].Reason = at, reason
+			return nil
+		}
+	}
+	return ca.ErrNotFound
+}
+
+func (m *memory) Revoked(context.Context) (out []ca.Entry, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range m.entries {
+		if !e.RevokedAt.IsZero() {
+			out = append(out, e)
+		}
+	}
+	return out, nil
+}
+
+type bench struct {
+	*ca.Authority
+	folder string
+	url    string
+}
+
+func open(t *testing.T) bench {
+	t.Helper()
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	folder := t.TempDir()
+	a, err := ca.Open(ca.Config{Folder: filepath.Join(folder, "ca"), Base: server.URL, Register: &memory{}})
+	require.NoError(t, err)
+	mux.Handle("/ca/", a.Handler())
+	b := bench{a, folder, server.URL}
+	b.file(t, "root.pem", a.Root().Raw, "CERTIFICATE")
+	b.file(t, "issuing.pem", a.Issuing().Raw, "CERTIFICATE")
+	return b
+}
+
+func (b bench) file(t *testing.T, name string, der []byte, kind string) string {
+	t.Helper()
+	path := filepath.Join(b.folder, name)
+	require.NoError(t, os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600))
+	return path
+}
+
+func (b bench) openssl(t *testing.T, args ...string) string {
+	t.Helper()
+	if _, err := exec.LookPath("openssl"); err != nil {
+		t.Fatal("openssl is not installed: run scripts/test-deps")
+	}
+	cmd := exec.Command("openssl", args...)
+	cmd.Dir = b.folder
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "openssl %s\n%s", strings.Join(args, " "), out)
+	return string(out)
+}
+
+func csr(t *testing.T, key crypto.Signer, common string) []byte {
+	t.Helper()
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: common}}, key)
+	require.NoError(t, err)
+	return der
+}
+
+func approved(t *testing.T) []byte {
+	t.Helper()
+	der, err := asn1.Marshal(pkix.Name{CommonName: "Иванова Анна Петровна", Country: []string{"RU"}, ExtraNames: []pkix.AttributeTypeAndValue{
+		{Type: asn1.ObjectIdentifier{1, 2, 643, 100, 3}, Value: asn1.RawValue{Tag: asn1.TagNumericString, Bytes: []byte("11223344595")}},
+	}}.ToRDNSequence())
+	require.NoError(t, err)
+	return der
+}
+
+func request(t *testing.T, id string, key crypto.Signer) ca.Request {
+	return ca.Request{ID: id, Holder: "1", CSR: csr(t, key, "Somebody Else"), Subject: approved(t), Email: "anna@example.org"}
+}
+
+func keys(t *testing.T) map[string]crypto.Signer {
+	t.Helper()
+	out := map[string]crypto.Signer{}
+	for name, curve := range map[string]elliptic.Curve{"p256": elliptic.P256(), "p384": elliptic.P384(), "p521": elliptic.P521()} {
+		k, err := ecdsa.GenerateKey(curve, rand.Reader)
+		require.NoError(t, err)
+		out[name] = k
+	}
+	k, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	out["rsa"] = k
+	return out
+}
+
+func TestIssuedCertificatesHoldForOpenSSL(t *testing.T) {
+	b := open(t)
+	for name, key := range keys(t) {
+		cert, err := b.Issue(t.Context(), request(t, name, key))
+		require.NoError(t, err, name)
+		leaf := b.file(t, name+".pem", cert.Raw, "CERTIFICATE")
+		require.Contains(t, b.openssl(t, "verify", "-x509_strict", "-CAfile", "root.pem", "-untrusted", "issuing.pem", "-purpose", "smimesign", leaf), "OK")
+		text := b.openssl(t, "x509", "-in", leaf, "-noout", "-text", "-nameopt", "utf8")
+		for _, want := range []string{"Иванова Анна Петровна", "11223344595", "Digital Signature, Non Repudiation", "TLS Web Client Authentication, E-mail Protection",
+			"Class of Signing Tool KC1", "email:anna@example.org", "OCSP - URI:" + b.url + "/ca/ocsp", "CA Issuers - URI:" + b.url + "/ca/issuing.cer",
+			"URI:" + b.url + "/ca/issuing.crl", "CA:FALSE", "Signing Tool of Issuer", "Signing Tool of Subject", "1.2.643.100.114", "Private Key Usage Period"} {
+			require.Contains(t, text, want, name)
+		}
+		require.NotContains(t, text, "Somebody Else", "the name is the approved one, not the request's")
+	}
+}
+
+func TestRequestIDIsIdempotent(t *testing.T) {
+	b := open(t)
+	k := keys(t)
+	first, err := b.Issue(t.Context(), request(t, "one", k["p256"]))
+	require.NoError(t, err)
+	again, err := b.Issue(t.Context(), request(t, "one", k["p256"]))
+	require.NoError(t, err)
+	require.Equal(t, first.Raw, again.Raw)
+	_, err = b.Issue(t.Context(), request(t, "one", k["p384"]))
+	require.ErrorIs(t, err, ca.ErrConflict)
+	other := request(t, "one", k["p256"])
+	other.Holder = "2"
+	_, err = b.Issue(t.Context(), other)
+	require.ErrorIs(t, err, ca.ErrConflict)
+}
+
+func TestBadRequestsAreRefused(t *testing.T) {
+	b := open(t)
+	k := keys(t)
+	good := csr(t, k["p256"], "x")
+
+	forged := bytes.Clone(good)
+	forged[len(forged)-1] ^= 1
+	foreign := bytes.Replace(good, spki(t, k["p256"]), spki(t, newP256(t)), 1)
+	weak, err := os.ReadFile("testdata/rsa1024.csr")
+	require.NoError(t, err)
+	sha1, err := os.ReadFile("testdata/sha1.csr")
+	require.NoError(t, err)
+	ed, err := os.ReadFile("testdata/ed25519.csr")
+	require.NoError(t, err)
+	for name, c := range map[string]struct {
+		csr  []byte
+		want error
+	}{
+		"nothing":         {nil, ca.ErrBadRequest},
+		"cut":             {good[:len(good)-3], ca.ErrBadRequest},
+		"trailing":        {append(bytes.Clone(good), 0), ca.ErrBadRequest},
+		"forged":          {forged, ca.ErrProof},
+		"another's key":   {foreign, ca.ErrProof},
+		"RSA 1024":        {weak, ca.ErrKey},
+		"SHA-1":           {sha1, ca.ErrProof},
+		"Ed25519":         {ed, ca.ErrKey},
+		"a certificate":   {b.Root().Raw, ca.ErrBadRequest},
+		"PEM not DER":     {pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: good}), ca.ErrBadRequest},
+		"zeros all along": {make([]byte, 300), ca.ErrBadRequest},
+	} {
+		_, err := b.Issue(t.Context(), ca.Request{ID: name, CSR: c.csr, Subject: approved(t)})
+		require.ErrorIs(t, err, c.want, name)
+	}
+}
+
+func newP256(t *testing.T) crypto.Signer {
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	return k
+}
+
+func spki(t *testing.T, k crypto.Signer) []byte {
+	der, err := x509.MarshalPKIXPublicKey(k.Public())
+	require.NoError(t, err)
+	return der
+}
+
+func TestRevocationInCRLAndOCSP(t *testing.T) {
+	b := open(t)
+	k := keys(t)
+	good, err := b.Issue(t.Context(), request(t, "good", k["p256"]))
+	require.NoError(t, err)
+	bad, err := b.Issue(t.Context(), request(t, "bad", k["p384"]))
+	require.NoError(t, err)
+	b.file(t, "good.pem", good.Raw, "CERTIFICATE")
+	b.file(t, "bad.pem", bad.Raw, "CERTIFICATE")
+
+	ask := func(leaf string) string {
+		return b.openssl(t, "ocsp", "-issuer", "issuing.pem", "-cert", leaf, "-url", b.url+"/ca/ocsp", "-CAfile", "root.pem", "-verify_other", "issuing.pem", "-no_nonce")
+	}
+	require.Contains(t, ask("bad.pem"), "bad.pem: good")
+	reason, ok := ca.Reason("keyCompromise")
+	require.True(t, ok)
+	require.NoError(t, b.Revoke(t.Context(), ca.Serial(bad.SerialNumber), reason))
+	answer := ask("bad.pem")
+	require.Contains(t, answer, "Response verify OK")
+	require.Contains(t, answer, "bad.pem: revoked")
+	require.Contains(t, answer, "Reason: keyCompromise")
+	require.Contains(t, ask("good.pem"), "good.pem: good")
+
+	// a number nobody issued
+	none := b.openssl(t, "ocsp", "-issuer", "issuing.pem", "-serial", "0x1234", "-url", b.url+"/ca/ocsp", "-CAfile", "root.pem", "-no_nonce")
+	require.Contains(t, none, "0x1234: unknown")
+
+	b.openssl(t, "crl", "-inform", "DER", "-in", b.fetch(t, "issuing.crl"), "-CAfile", "issuing.pem", "-noout")
+	b.openssl(t, "crl", "-inform", "DER", "-in", b.fetch(t, "root.crl"), "-CAfile", "root.pem", "-noout")
+	b.openssl(t, "crl", "-inform", "DER", "-in", "issuing.crl", "-out", "crls.pem")
+	b.openssl(t, "crl", "-inform", "DER", "-in", "root.crl", "-out", "root.crl.pem")
+	crls := []string{"-CRLfile", "crls.pem", "-CRLfile", "root.crl.pem", "-crl_check_all"}
+	verify := append([]string{"verify", "-CAfile", "root.pem", "-untrusted", "issuing.pem"}, crls...)
+	require.Contains(t, b.openssl(t, append(verify, "good.pem")...), "OK")
+	cmd := exec.Command("openssl", append(verify, "bad.pem")...)
+	cmd.Dir = b.folder
+	out, err := cmd.CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(out), "certificate revoked")
+}
+
+func (b bench) fetch(t *testing.T, name string) string {
+	t.Helper()
+	resp, err := http.Get(b.url + "/ca/" + name)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	require.Equal(t, http.StatusOK, resp.StatusCode)
+	data, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(b.folder, name), data, 0o600))
+	return name
+}
+
+func TestOCSPByGetAndBadRequests(t *testing.T) {
+	b := open(t)
+	cert, err := b.Issue(t.Context(), request(t, "one", newP256(t)))
+	require.NoError(t, err)
+	query, err := ocsp.CreateRequest(cert, b.Issuing(), &ocsp.RequestOptions{Hash: crypto.SHA256})
+	require.NoError(t, err)
+	get := func(path string) []byte {
+		resp, err := http.Get(b.url + "/ca/ocsp/" + path)
+		require.NoError(t, err)
+		defer resp.Body.Close()
+		data, err := io.ReadAll(resp.Body)
+		require.NoError(t, err)
+		return data
+	}
+	escaped := strings.NewReplacer("+", "%2B", "/", "%2F", "=", "%3D").Replace(base64.StdEncoding.EncodeToString(query))
+	answer, err := ocsp.ParseResponseForCert(get(escaped), cert, b.Issuing())
+	require.NoError(t, err)
+	require.Equal(t, ocsp.Good, answer.Status)
+
+	require.Equal(t, ocsp.MalformedRequestErrorResponse, get("bm90IG9jc3A="))
+	foreign, err := ocsp.CreateRequest(b.Issuing(), b.Root(), nil) // the root answers for nobody
+	require.NoError(t, err)
+	resp, err := http.Post(b.url+"/ca/ocsp", "application/ocsp-request", bytes.NewReader(foreign))
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	require.NoError(t, err)
+	require.Equal(t, ocsp.UnauthorizedErrorResponse, data)
+	resp, err = http.Post(b.url+"/ca/ocsp", "application/ocsp-request", bytes.NewReader(make([]byte, 64<<10)))
+	require.NoError(t, err)
+	resp.Body.Close()
+	require.Equal(t, http.StatusRequestEntityTooLarge, resp.StatusCode)
+}
+
+func TestKeysStayAndAreGuarded(t *testing.T) {
+	b := open(t)
+	folder := filepath.Join(b.folder, "ca")
+	again, err := ca.Open(ca.Config{Folder: folder, Base: b.url, Register: &memory{}})
+	require.NoError(t, err)
+	require.Equal(t, b.Root().Raw, again.Root().Raw)
+	require.Equal(t, b.Issuing().Raw, again.Issuing().Raw)
+	for _, name := range []string{"root.key", "issuing.key"} {
+		info, err := os.Stat(filepath.Join(folder, name))
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), name)
+	}
+	require.NoError(t, os.Remove(filepath.Join(folder, "issuing.key")))
+	_, err = ca.Open(ca.Config{Folder: folder, Base: b.url, Register: &memory{}})
+	require.ErrorContains(t, err, "its key is not", "a lost key is said, not silently replaced")
+}
