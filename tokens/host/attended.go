@@ -1,0 +1,279 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/perosign/pero/tokens"
+)
+
+// Limits of one act of a person.
+const (
+	wrongPINs  = 3 // PINs that reach the token
+	shortPINs  = 5 // PINs of an impossible length, which do not
+	takenNames = 3 // names of files that are there already
+)
+
+// personTime is how long one window waits for the person.
+const personTime = 5 * time.Minute
+
+// Attended makes a Store of a module in this process: the PIN loop beside the login. It is a tokens.Archive too when m is a
+// tokens.FileModule.
+func Attended(m tokens.Module, w Window) tokens.Store {
+	a := &attended{Module: m, window: patient{w, personTime}}
+	if f, ok := m.(tokens.FileModule); ok {
+		return &attendedFiles{a, f}
+	}
+	return a
+}
+
+type attended struct {
+	tokens.Module
+	window Window
+}
+
+func (a *attended) Open(ctx context.Context, id tokens.ID, p tokens.Prompt) (tokens.Session, error) {
+	var opened tokens.Session
+	err := a.ask(ctx, id, p, func(pin *tokens.PIN, p tokens.Prompt) error {
+		s := newSession(a, id, p, pin)
+		inner, err := a.Login(ctx, id, pin, s.again)
+		if err != nil {
+			s.first.Wipe()
+			return err
+		}
+		s.Session = inner
+		opened = s
+		return nil
+	})
+	return opened, err
+}
+
+// ask is the PIN loop: what the token says of its PIN is read before each window, and login is called at most once for each PIN
+// typed. Nothing is repeated without a new PIN from the person.
+func (a *attended) ask(ctx context.Context, id tokens.ID, p tokens.Prompt, login func(*tokens.PIN, tokens.Prompt) error) error {
+	var refused error // what the token said of the last PIN
+	state := tokens.PINState{Nth: 1}
+	for wrong, short := 0, 0; ; {
+		token, err := a.token(ctx, id)
+		if err != nil {
+			return err
+		}
+		p.Token = token
+		if state, err = flags(token, state); err != nil {
+			return err
+		}
+		if token.State == tokens.PINNotSet && !a.files() {
+			return fmt.Errorf("open %q: %w", token.Label, tokens.ErrPINNotSet)
+		}
+		pin, err := a.pin(ctx, p, state)
+		if errors.Is(err, tokens.ErrCancelled) && refused != nil {
+			return refused
+		}
+		if err != nil {
+			return err
+		}
+		if pin != nil && !fits(len(pin.Bytes()), token) {
+			pin.Wipe()
+			if short++; short == shortPINs {
+				return fmt.Errorf("%d PINs of an impossible length: %w", short, tokens.ErrCancelled)
+			}
+			state.Length, state.Wrong = true, false
+			continue
+		}
+		err = login(pin, p)
+		pin.Wipe()
+		if !errors.Is(err, tokens.ErrPINIncorrect) {
+			return err
+		}
+		refused = err
+		if wrong++; wrong == wrongPINs {
+			return err
+		}
+		state.Length, state.Wrong = false, true
+	}
+}
+
+// pin asks for one PIN; nil when it is typed on the reader.
+func (a *attended) pin(ctx context.Context, p tokens.Prompt, s tokens.PINState) (*tokens.PIN, error) {
+	if s.FinalTry || p.Token.PINPad {
+		if err := a.window.Confirm(ctx, p, s); err != nil {
+			return nil, err
+		}
+	}
+	if p.Token.PINPad {
+		return nil, nil
+	}
+	return a.window.PIN(ctx, p, s)
+}
+
+// token reads the token anew.
+func (a *attended) token(ctx context.Context, id tokens.ID) (tokens.Token, error) {
+	list, err := a.Tokens(ctx)
+	if err != nil {
+		return tokens.Token{}, err
+	}
+	for _, t := range list {
+		if t.ID == id {
+			return t, nil
+		}
+	}
+	return tokens.Token{}, fmt.Errorf("token %s: %w", id, tokens.ErrNoToken)
+}
+
+func (a *attended) files() bool {
+	_, ok := a.Module.(tokens.FileModule)
+	return ok
+}
+
+// flags puts what the token says of its PIN into the state, or refuses where a PIN would be of no use.
+func flags(t tokens.Token, s tokens.PINState) (tokens.PINState, error) {
+	switch t.State {
+	case tokens.PINLocked:
+		return s, fmt.Errorf("open %q: %w", t.Label, tokens.ErrPINLocked)
+	case tokens.Uninitialized:
+		return s, fmt.Errorf("open %q: not initialized: %w", t.Label, tokens.ErrPINNotSet)
+	case tokens.Unreadable:
+		return s, fmt.Errorf("open %q: unreadable: %w", t.Label, tokens.ErrNoToken)
+	}
+	s.New = t.State == tokens.PINNotSet
+	s.FinalTry = t.State == tokens.PINFinalTry
+	s.Low = s.FinalTry || t.State == tokens.PINLow
+	return s, nil
+}
+
+// fits tells whether a PIN of n octets can be the PIN of t. An empty one never is.
+func fits(n int, t tokens.Token) bool {
+	return n > 0 && n >= t.MinPIN && (t.MaxPIN == 0 || n <= t.MaxPIN)
+}
+
+// attendedFiles adds the archive.
+type attendedFiles struct {
+	*attended
+	files tokens.FileModule
+}
+
+func (a *attendedFiles) Backup(ctx context.Context, id tokens.ID, p tokens.Prompt) (path string, err error) {
+	err = a.ask(ctx, id, p, func(pin *tokens.PIN, p tokens.Prompt) error {
+		if p.Token.State == tokens.PINNotSet {
+			return fmt.Errorf("back up %q: %w", p.Token.Label, tokens.ErrPINNotSet)
+		}
+		// The PIN is proved before the person is asked where to, so that a typing slip does not cost a second file dialog.
+		s, err := a.Login(ctx, id, pin, func(context.Context) (*tokens.PIN, error) { return nil, tokens.ErrCancelled })
+		if err != nil {
+			return err
+		}
+		if err := s.Close(); err != nil {
+			return err
+		}
+		for try := 1; ; try++ {
+			path, err = a.window.SaveFile(ctx, p, p.Token.Label+".p12")
+			if err != nil {
+				return err
+			}
+			if err = a.files.Copy(ctx, id, pin, path); !errors.Is(err, tokens.ErrExists) || try == takenNames {
+				return err
+			}
+		}
+	})
+	if err != nil {
+		return "", err
+	}
+	return path, nil
+}
+
+func (a *attendedFiles) Restore(ctx context.Context, p tokens.Prompt) (tokens.Token, error) {
+	path, err := a.window.OpenFile(ctx, p)
+	if err != nil {
+		return tokens.Token{}, err
+	}
+	p.Token = tokens.Token{Label: filepath.Base(path), Carrier: tokens.File, State: tokens.Ready}
+	state := tokens.PINState{Nth: 1}
+	for wrong, short := 0, 0; ; {
+		pin, err := a.window.PIN(ctx, p, state)
+		if errors.Is(err, tokens.ErrCancelled) && wrong > 0 {
+			return tokens.Token{}, fmt.Errorf("restore %s: %w", path, tokens.ErrPINIncorrect)
+		}
+		if err != nil {
+			return tokens.Token{}, err
+		}
+		if !fits(len(pin.Bytes()), p.Token) {
+			pin.Wipe()
+			if short++; short == shortPINs {
+				return tokens.Token{}, fmt.Errorf("%d empty PINs: %w", short, tokens.ErrCancelled)
+			}
+			state.Length, state.Wrong = true, false
+			continue
+		}
+		t, err := a.files.Adopt(ctx, path, pin)
+		pin.Wipe()
+		if !errors.Is(err, tokens.ErrPINIncorrect) {
+			return t, err
+		}
+		if wrong++; wrong == wrongPINs {
+			return tokens.Token{}, err
+		}
+		state.Length, state.Wrong = false, true
+	}
+}
+
+// patient ends a window that nobody answers.
+type patient struct {
+	Window
+	limit time.Duration
+}
+
+func (w patient) PIN(ctx context.Context, p tokens.Prompt, s tokens.PINState) (pin *tokens.PIN, err error) {
+	err = w.wait(ctx, func(ctx context.Context) error {
+		pin, err = w.Window.PIN(ctx, p, s)
+		return err
+	})
+	return pin, err
+}
+
+func (w patient) Confirm(ctx context.Context, p tokens.Prompt, s tokens.PINState) error {
+	return w.wait(ctx, func(ctx context.Context) error { return w.Window.Confirm(ctx, p, s) })
+}
+
+func (w patient) SaveFile(ctx context.Context, p tokens.Prompt, name string) (path string, err error) {
+	err = w.wait(ctx, func(ctx context.Context) error {
+		path, err = w.Window.SaveFile(ctx, p, name)
+		return err
+	})
+	return path, err
+}
+
+func (w patient) OpenFile(ctx context.Context, p tokens.Prompt) (path string, err error) {
+	err = w.wait(ctx, func(ctx context.Context) error {
+		path, err = w.Window.OpenFile(ctx, p)
+		return err
+	})
+	return path, err
+}
+
+func (w patient) wait(ctx context.Context, ask func(context.Context) error) error {
+	limited, stop := context.WithTimeout(ctx, w.limit)
+	defer stop()
+	personBusy(ctx, true)
+	err := ask(limited)
+	personBusy(ctx, false)
+	if err != nil && ctx.Err() == nil && limited.Err() != nil {
+		return fmt.Errorf("%w: %w", tokens.ErrTimedOut, err)
+	}
+	return err
+}
+
+type busyKey struct{}
+
+// withPerson hands down who wants to know that a person is being waited for: no deadline of a module runs then.
+func withPerson(ctx context.Context, busy func(bool)) context.Context {
+	return context.WithValue(ctx, busyKey{}, busy)
+}
+
+func personBusy(ctx context.Context, waiting bool) {
+	if busy, ok := ctx.Value(busyKey{}).(func(bool)); ok {
+		busy(waiting)
+	}
+}
