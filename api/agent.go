@@ -66,8 +66,8 @@ const (
 // Progress says where a request stands.
 type Progress struct {
 	Step  string `json:"step"`
-	Done  int    `json:"done,omitempty"`
-	Total int    `json:"total,omitempty"`
+	Done  int    `json:"done,omitzero"`
+	Total int    `json:"total,omitzero"`
 }
 
 type progressKey struct{}

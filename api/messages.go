@@ -75,7 +75,7 @@ type (
 		ID        string  `json:"id"`
 		Name      string  `json:"name"`
 		MediaType string  `json:"mediaType,omitempty"`
-		Content   []byte  `json:"content,omitempty"`
+		Content   []byte  `json:"content,omitzero"` // an empty document is present and empty
 		Upload    *uint32 `json:"upload,omitempty"`
 		Digest    *Digest `json:"digest,omitempty"`
 	}
@@ -203,7 +203,7 @@ type (
 	VerifyParams struct {
 		Signature []byte  `json:"signature,omitempty"`
 		Upload    *uint32 `json:"upload,omitempty"` // a signature too large for a frame
-		Document  []byte  `json:"document,omitempty"`
+		Document  []byte  `json:"document,omitzero"`
 		Digest    *Digest `json:"digest,omitempty"` // of the detached document, instead of its content
 		Format    string  `json:"format"`           // cades
 	}
