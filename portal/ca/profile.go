@@ -74,7 +74,7 @@ func authorityName(common string) pkix.Name {
 		Country: []string{"RU"}, Province: []string{"77 Москва"}, Locality: []string{"Москва"},
 		Organization: []string{"Перо, демонстрация"}, CommonName: common,
 		// made up, with right check digits
-		ExtraNames: []pkix.AttributeTypeAndValue{numeric(oidOGRN, "1027700132195"), numeric(oidINNLE, "7707083893")},
+		ExtraNames: []pkix.AttributeTypeAndValue{numeric(oidOGRN, "1027700002220"), numeric(oidINNLE, "7700001115")},
 	}
 }
 

@@ -1,0 +1,3 @@
+package main
+
+func peroModule() []byte { return nil }
