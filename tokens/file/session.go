@@ -1,0 +1,418 @@
+package file
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/perosign/pero/tokens"
+	"github.com/perosign/pero/tokens/file/pkcs12"
+)
+
+// session is one open key store. It keeps keys made from the password, not the password.
+type session struct {
+	folder folder
+	name   string
+
+	using sync.RWMutex // held for reading while a key signs, for writing while keys are wiped; taken before mu
+
+	mu      sync.Mutex
+	fresh   bool   // the file is made by the first Generate
+	data    []byte // the file as it was when store was read
+	store   *pkcs12.Store
+	lock    *pkcs12.Lock
+	signers map[tokens.KeyID]crypto.Signer
+	closed  bool
+}
+
+// begin opens a key store that has no file yet.
+func (d folder) begin(name string, password []byte) (*session, error) {
+	if len(password) < MinPIN {
+		return nil, fmt.Errorf("make %s: %w: shorter than %d", name, tokens.ErrPINIncorrect, MinPIN)
+	}
+	lock, err := pkcs12.NewLock(password)
+	if err != nil {
+		return nil, fmt.Errorf("make %s: %w", name, translate(err))
+	}
+	return &session{folder: d, name: name, fresh: true, store: &pkcs12.Store{}, lock: lock, signers: map[tokens.KeyID]crypto.Signer{}}, nil
+}
+
+// open checks the password of a key store.
+func (d folder) open(name string, password []byte) (*session, error) {
+	f, data, err := d.parse(name)
+	if err != nil {
+		return nil, err
+	}
+	store, lock, err := f.Open(password)
+	if err != nil {
+		return nil, translate(err)
+	}
+	if !f.Native {
+		tidy(store)
+	}
+	return &session{folder: d, name: name, data: data, store: store, lock: lock, signers: map[tokens.KeyID]crypto.Signer{}}, nil
+}
+
+// convert rewrites the key store of another program in our layout. Where it cannot be written, the person still signs.
+func (s *session) convert(ctx context.Context) {
+	if f, err := pkcs12.Parse(s.data); err == nil && !f.Native {
+		_ = s.update(ctx, func(*pkcs12.Store) (bool, error) { return true, nil })
+	}
+}
+
+// Sign implements tokens.Session.
+func (s *session) Sign(ctx context.Context, key tokens.KeyID, algorithm tokens.Algorithm, digest []byte) ([]byte, error) {
+	s.using.RLock()
+	defer s.using.RUnlock()
+	signer, err := s.signer(ctx, key)
+	if err != nil {
+		return nil, fmt.Errorf("sign: %w", err)
+	}
+	out, err := sign(signer, algorithm, digest)
+	if err != nil {
+		return nil, fmt.Errorf("sign: %w", err)
+	}
+	return out, nil
+}
+
+// signer finds a key; the file must still be there.
+func (s *session) signer(ctx context.Context, id tokens.KeyID) (crypto.Signer, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.usable(ctx); err != nil {
+		return nil, err
+	}
+	if _, err := os.Lstat(filepath.Join(s.folder.path, s.name)); !s.fresh && errors.Is(err, fs.ErrNotExist) {
+		return nil, tokens.ErrRemoved
+	}
+	if signer, ok := s.signers[id]; ok {
+		return signer, nil
+	}
+	i := find(s.store, id)
+	if i < 0 {
+		// Another session may have made it.
+		if err := s.reload(); err != nil {
+			return nil, err
+		}
+		if i = find(s.store, id); i < 0 {
+			return nil, tokens.ErrNoKey
+		}
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(s.store.Keys[i].Private)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", tokens.ErrUnsupported, err)
+	}
+	signer, ok := parsed.(crypto.Signer)
+	if !ok {
+		return nil, tokens.ErrUnsupported
+	}
+	s.signers[id] = signer
+	return signer, nil
+}
+
+func find(store *pkcs12.Store, id tokens.KeyID) int {
+	return slices.IndexFunc(store.Keys, func(k pkcs12.Key) bool { return keyID(k.ID) == id })
+}
+
+// usable tells why nothing can be done any more.
+func (s *session) usable(ctx context.Context) error {
+	if s.closed {
+		return fmt.Errorf("session: %w", os.ErrClosed)
+	}
+	return ctx.Err()
+}
+
+// Generate implements tokens.Session. The key is on the disk when it returns.
+func (s *session) Generate(ctx context.Context, spec tokens.KeySpec) (tokens.Key, error) {
+	id, err := hex.DecodeString(string(spec.ID))
+	if err != nil || len(id) == 0 {
+		return tokens.Key{}, fmt.Errorf("generate: key ID %q is not hex", spec.ID)
+	}
+	if err := s.expect(ctx, spec.ID, false); err != nil {
+		return tokens.Key{}, fmt.Errorf("generate: %w", err)
+	}
+	signer, err := generateIn(ctx, spec.Algorithm)
+	if err != nil {
+		return tokens.Key{}, fmt.Errorf("generate: %w", err)
+	}
+	defer wipe(signer)
+	key := pkcs12.Key{ID: id, Label: spec.Label}
+	if key.Public, err = x509.MarshalPKIXPublicKey(signer.Public()); err != nil {
+		return tokens.Key{}, fmt.Errorf("generate: %w", err)
+	}
+	if key.Private, err = x509.MarshalPKCS8PrivateKey(signer); err != nil {
+		return tokens.Key{}, fmt.Errorf("generate: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err = s.update(ctx, func(store *pkcs12.Store) (bool, error) {
+		if find(store, spec.ID) >= 0 {
+			return false, tokens.ErrExists
+		}
+		store.Keys = append(store.Keys, key)
+		return true, nil
+	})
+	if err != nil {
+		clear(key.Private)
+		return tokens.Key{}, fmt.Errorf("generate: %w", err)
+	}
+	return tokens.Key{ID: spec.ID, Algorithm: spec.Algorithm, Public: key.Public, Label: spec.Label}, nil
+}
+
+// generateIn makes a key pair, or gives up with ctx: a large RSA key may take seconds.
+func generateIn(ctx context.Context, algorithm tokens.KeyAlgorithm) (crypto.Signer, error) {
+	type result struct {
+		key crypto.Signer
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		key, err := generate(algorithm)
+		done <- result{key, err}
+	}()
+	select {
+	case r := <-done:
+		return r.key, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// expect checks early whether a key is there.
+func (s *session) expect(ctx context.Context, id tokens.KeyID, there bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.usable(ctx); err != nil {
+		return err
+	}
+	switch found := find(s.store, id) >= 0; {
+	case found && !there:
+		return tokens.ErrExists
+	case !found && there:
+		return tokens.ErrNoKey
+	}
+	return nil
+}
+
+// Install implements tokens.Session.
+func (s *session) Install(ctx context.Context, id tokens.KeyID, chain [][]byte) error {
+	if len(chain) == 0 {
+		return errors.New("install: no certificate given")
+	}
+	leaf, err := x509.ParseCertificate(chain[0])
+	if err != nil {
+		return fmt.Errorf("install: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err = s.update(ctx, func(store *pkcs12.Store) (bool, error) {
+		i := find(store, id)
+		if i < 0 {
+			return false, tokens.ErrNoKey
+		}
+		key := store.Keys[i]
+		if len(key.Public) > 0 && !bytes.Equal(key.Public, leaf.RawSubjectPublicKeyInfo) {
+			return false, errors.New("the certificate is of another key")
+		}
+		changed := false
+		for n, der := range chain {
+			if slices.ContainsFunc(store.Certificates, func(c pkcs12.Certificate) bool { return bytes.Equal(c.DER, der) }) {
+				continue
+			}
+			certificate := pkcs12.Certificate{DER: bytes.Clone(der)}
+			if n == 0 {
+				certificate.ID, certificate.Label = key.ID, key.Label
+			}
+			store.Certificates = append(store.Certificates, certificate)
+			changed = true
+		}
+		return changed, nil
+	})
+	if err != nil {
+		return fmt.Errorf("install: %w", err)
+	}
+	return nil
+}
+
+// Delete implements tokens.Session.
+func (s *session) Delete(ctx context.Context, id tokens.KeyID) error {
+	s.using.Lock()
+	defer s.using.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.update(ctx, func(store *pkcs12.Store) (bool, error) {
+		i := find(store, id)
+		if i < 0 {
+			return false, tokens.ErrNoKey
+		}
+		publics := certificateKeys(store.Certificates)
+		for n, certificate := range store.Certificates {
+			if owner(store.Keys, certificate, publics[n]) == i {
+				return false, tokens.ErrInUse
+			}
+		}
+		clear(store.Keys[i].Private)
+		store.Keys = slices.Delete(store.Keys, i, i+1)
+		return true, nil
+	})
+	if err != nil {
+		return fmt.Errorf("delete: %w", err)
+	}
+	if signer, ok := s.signers[id]; ok {
+		wipe(signer)
+		delete(s.signers, id)
+	}
+	return nil
+}
+
+// Keys implements tokens.Session.
+func (s *session) Keys(ctx context.Context) ([]tokens.Key, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.usable(ctx)
+	if err == nil && !s.fresh {
+		err = s.reload()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list keys: %w", err)
+	}
+	var keys []tokens.Key
+	for _, key := range s.store.Keys {
+		keys = append(keys, tokens.Key{ID: keyID(key.ID), Algorithm: algorithmOf(key.Public), Public: key.Public, Label: key.Label})
+	}
+	return keys, nil
+}
+
+// Close implements tokens.Session.
+func (s *session) Close() error {
+	s.using.Lock()
+	defer s.using.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	s.store.Wipe()
+	s.lock.Wipe()
+	for _, signer := range s.signers {
+		wipe(signer)
+	}
+	s.signers = nil
+	return nil
+}
+
+// reload reads the file again when another writer changed it.
+func (s *session) reload() error {
+	if s.fresh {
+		return nil
+	}
+	store, data, err := s.current()
+	if err != nil {
+		return err
+	}
+	if store != s.store {
+		s.store.Wipe()
+		s.store, s.data = store, data
+	}
+	return nil
+}
+
+// current gives what the file holds now: s.store itself when it has not changed.
+func (s *session) current() (*pkcs12.Store, []byte, error) {
+	data, err := s.folder.read(s.name)
+	switch {
+	case s.fresh && errors.Is(err, tokens.ErrNoToken):
+		return s.store, nil, nil
+	case s.fresh && err == nil:
+		return nil, nil, fmt.Errorf("%s has just been made by another program: %w", s.name, tokens.ErrBusy)
+	case errors.Is(err, tokens.ErrNoToken):
+		return nil, nil, tokens.ErrRemoved
+	case err != nil:
+		return nil, nil, err
+	case bytes.Equal(data, s.data):
+		return s.store, data, nil
+	}
+	f, err := pkcs12.Parse(data)
+	if err != nil {
+		return nil, nil, translate(err)
+	}
+	store, err := f.OpenWith(s.lock)
+	if err != nil {
+		return nil, nil, translate(err)
+	}
+	return store, data, nil
+}
+
+// update applies a change to what the file holds now, and writes it when change says so. Nothing of s changes when it fails.
+func (s *session) update(ctx context.Context, change func(*pkcs12.Store) (bool, error)) error {
+	if err := s.usable(ctx); err != nil {
+		return err
+	}
+	unlock, err := s.folder.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	now, old, err := s.current()
+	if err != nil {
+		return err
+	}
+	next := clone(now)
+	if now != s.store {
+		defer now.Wipe()
+	}
+	changed, err := change(next)
+	if err != nil || !changed {
+		next.Wipe()
+		return err
+	}
+	data, err := s.lock.Seal(next)
+	if err == nil {
+		err = s.folder.replace(s.name, data, s.keepAs(old))
+	}
+	if err != nil {
+		next.Wipe()
+		return err
+	}
+	s.store.Wipe()
+	s.store, s.data, s.fresh = next, data, false
+	return nil
+}
+
+// keepAs names the version that is about to be replaced: .bak for one of ours, .orig for another program's, which is kept for good.
+func (s *session) keepAs(old []byte) string {
+	if old == nil {
+		return ""
+	}
+	if f, err := pkcs12.Parse(old); err == nil && f.Native {
+		return s.name + ".bak"
+	}
+	for i := 1; ; i++ {
+		name := s.name + ".orig"
+		if i > 1 {
+			name = fmt.Sprintf("%s.orig%d", s.name, i)
+		}
+		if _, err := os.Lstat(filepath.Join(s.folder.path, name)); err != nil {
+			return name
+		}
+	}
+}
+
+// clone copies a store so deep that either can be wiped alone.
+func clone(s *pkcs12.Store) *pkcs12.Store {
+	out := &pkcs12.Store{Keys: slices.Clone(s.Keys), Certificates: slices.Clone(s.Certificates)}
+	for i := range out.Keys {
+		out.Keys[i].Private = bytes.Clone(out.Keys[i].Private)
+	}
+	return out
+}
