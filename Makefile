@@ -39,7 +39,7 @@ e2e: build
 test: deps lint unit fuzz js e2e
 
 bench: deps build
-	./docs/bench
+	$(GO) run ./agent/bench
 
 clean:
 	rm -rf bin .work

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// listIdentities asks an ssh-agent one question (draft-miller-ssh-agent, SSH_AGENTC_REQUEST_IDENTITIES).
+func listIdentities(socket string) error {
+	c, err := net.Dial("unix", socket)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if _, err := c.Write([]byte{0, 0, 0, 1, 11}); err != nil {
+		return err
+	}
+	_, err = io.ReadFull(c, make([]byte, 5))
+	return err
+}
+
+// memory is P6: agent and one token-host at rest, and again after 10,000 signatures.
+func memory(ctx context.Context, s *stage) ([]row, error) {
+	s.stopAgent()
+	if err := s.startAgent(); err != nil {
+		return nil, err
+	}
+	c, err := s.connect(ctx, origin)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	rest := func() (float64, int, error) {
+		time.Sleep(5 * time.Second)
+		pids, err := s.processes()
+		if err != nil {
+			return 0, 0, err
+		}
+		var agent, host float64
+		for i, pid := range pids {
+			rss, err := status(pid, "VmRSS")
+			if err != nil {
+				return 0, 0, err
+			}
+			if i == 0 {
+				agent = rss
+			} else {
+				host = max(host, rss)
+			}
+		}
+		return agent + host, len(pids) - 1, nil
+	}
+	if err := sign(ctx, c, s.ec, 0, 1); err != nil {
+		return nil, err
+	}
+	before, hosts, err := rest()
+	if err != nil {
+		return nil, err
+	}
+	for i := range 10 {
+		if err := sign(ctx, c, s.ec, i*1000, 1000); err != nil {
+			return nil, err
+		}
+	}
+	after, _, err := rest()
+	if err != nil {
+		return nil, err
+	}
+	const fortifyRSS = 63.0
+	return []row{
+		atMost(row{goal: fmt.Sprintf("idle RSS, agent + largest of %d token-hosts", hosts), figure: fmt.Sprintf("%.1f MiB", before), yardstick: "Fortify 63 MiB (its measured figure)", ratio: before / fortifyRSS}, 0.4),
+		atMost(row{goal: "RSS after 10,000 signatures", figure: fmt.Sprintf("%.1f MiB", after), yardstick: fmt.Sprintf("idle %.1f MiB", before), ratio: after / before}, 1.2),
+	}, nil
+}
+
+// idling is P7: processor time of the agent and its token-hosts while nothing is asked and a token is watched.
+func idling(ctx context.Context, s *stage) ([]row, error) {
+	c, err := s.connect(ctx, origin)
+	if err != nil {
+		return nil, err
+	}
+	c.Close()
+	time.Sleep(3 * time.Second)
+	before, err := s.processorTime()
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	select {
+	case <-time.After(time.Duration(s.idleSeconds) * time.Second):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	after, err := s.processorTime()
+	if err != nil {
+		return nil, err
+	}
+	wall := time.Since(start)
+	share := (after - before).Seconds() / wall.Seconds() * 100
+	return []row{atMost(row{goal: fmt.Sprintf("idle processor time over %.0f s", wall.Seconds()), figure: fmt.Sprintf("%.3f %%", share), yardstick: "0.1 % of a core", ratio: share / 0.1}, 1)}, nil
+}
+
+func (s *stage) processorTime() (time.Duration, error) {
+	pids, err := s.processes()
+	if err != nil {
+		return 0, err
+	}
+	var total time.Duration
+	for _, pid := range pids {
+		// schedstat's first number: nanoseconds on a processor, of one thread (proc(5)); ticks of 10 ms would be too coarse.
+		tasks, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+		if err != nil {
+			return 0, err
+		}
+		for _, t := range tasks {
+			text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%s/schedstat", pid, t.Name()))
+			if err != nil {
+				continue // a thread that ended meanwhile
+			}
+			ns, err := strconv.ParseInt(strings.Fields(string(text))[0], 10, 64)
+			if err != nil {
+				return 0, err
+			}
+			total += time.Duration(ns)
+		}
+	}
+	return total, nil
+}
