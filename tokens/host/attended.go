@@ -39,6 +39,10 @@ func (a *attended) Open(ctx context.Context, id tokens.ID, p tokens.Prompt) (tok
 	var opened tokens.Session
 	err := a.ask(ctx, id, p, func(pin *tokens.PIN, p tokens.Prompt) error {
 		s := newSession(a, id, p, pin)
+		if pin == nil { // typed on the reader while Login waits
+			personBusy(ctx, true)
+			defer personBusy(ctx, false)
+		}
 		inner, err := a.Login(ctx, id, pin, s.again)
 		if err != nil {
 			s.first.Wipe()

@@ -1,0 +1,299 @@
+package host
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os/exec"
+	"sync"
+	"time"
+
+	"github.com/perosign/pero/tokens"
+)
+
+// child is one process that runs Serve. It ends by stop, by itself, or because a call hung; then every call fails with
+// tokens.ErrModuleCrashed and gone is closed.
+type child struct {
+	limits  limits
+	log     *slog.Logger
+	command *exec.Cmd
+	in      io.WriteCloser // of the child
+	out     *frameWriter
+	gone    chan struct{} // the process has ended and was waited for
+	crashed func(error)   // called at most once, when it ends without having been asked to
+	ended   func()        // called once
+
+	mu       sync.Mutex
+	calls    map[uint32]*call
+	last     uint32 // number of the last call
+	loaded   bool   // a call has been answered
+	stopping bool   // we ended it
+	reaped   bool   // it was waited for
+	failed   bool   // no more answers will come
+	cause    error  // why, for everybody who asks
+}
+
+// call is one request without its answer yet.
+type call struct {
+	answer   chan answer // one
+	limit    time.Duration
+	deadline time.Time // zero: none
+	event    func()    // of a watch
+}
+
+type answer struct {
+	body []byte
+	err  error
+}
+
+// start runs a child.
+func start(o Options, crashed func(error), ended func()) (*child, error) {
+	c := &child{limits: o.limits, log: o.Log, command: exec.Command(o.Command[0], o.Command[1:]...),
+		gone: make(chan struct{}), crashed: crashed, ended: ended, calls: map[uint32]*call{}}
+	c.command.Env = environment()
+	c.command.Dir = "/"
+	c.command.SysProcAttr = attributes()
+	in, err := c.command.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := c.command.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	printed, err := c.command.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.command.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", o.Command[0], err)
+	}
+	c.in, c.out = in, &frameWriter{out: in}
+	c.log = c.log.With("pid", c.command.Process.Pid)
+	logged := make(chan struct{})
+	go func() {
+		defer close(logged)
+		logPrinted(c.log, printed)
+	}()
+	var e encoder
+	o.encode(&e)
+	_ = c.out.write(0, kindHello, e.b) // a child that died already is seen by read
+	go func() {
+		c.fail(c.read(bufio.NewReaderSize(out, readerOctet)))
+		c.end(logged)
+	}()
+	go c.watchdog()
+	return c, nil
+}
+
+// read takes answers until the pipe ends or the child sends what it should not.
+func (c *child) read(in *bufio.Reader) error {
+	for {
+		number, k, body, err := readFrame(in)
+		if err != nil {
+			return err
+		}
+		if err := c.take(number, k, body); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *child) take(number uint32, k kind, body []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w, known := c.calls[number]
+	if !known {
+		return fmt.Errorf("answer to request %d, which was not made: %w", number, errFrame)
+	}
+	switch k {
+	case kindDone:
+		c.loaded = true
+		delete(c.calls, number)
+		w.answer <- answer{body: body}
+	case kindFailed:
+		c.loaded = true
+		err, malformed := decodeFailure(body)
+		if malformed != nil {
+			return malformed
+		}
+		delete(c.calls, number)
+		w.answer <- answer{err: err}
+	case kindEvent:
+		if w.event == nil || len(body) > 0 {
+			return fmt.Errorf("event for request %d: %w", number, errFrame)
+		}
+		w.event()
+	case kindWaiting:
+		d := decoder{b: body}
+		person := d.truth()
+		if err := d.done(); err != nil {
+			return err
+		}
+		limit := w.limit
+		if person {
+			limit = c.limits.person + c.limits.login // the child ends its window by itself; this is for one that does not
+		}
+		w.deadline = time.Now().Add(limit)
+	default:
+		return fmt.Errorf("frame of kind %d: %w", k, errFrame)
+	}
+	return nil
+}
+
+// call sends a request and waits for its answer. When ctx ends first the child is told, and is watched on until it has obeyed.
+func (c *child) call(ctx context.Context, k kind, limit time.Duration, body []byte) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	number, w, err := c.begin(k, limit, body, nil)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case a := <-w.answer:
+		return a.body, a.err
+	case <-ctx.Done():
+		_ = c.out.write(number, kindCancel, nil)
+		return nil, ctx.Err()
+	}
+}
+
+func (c *child) begin(k kind, limit time.Duration, body []byte, event func()) (uint32, *call, error) {
+	w := &call{answer: make(chan answer, 1), limit: limit, event: event}
+	c.mu.Lock()
+	if c.cause != nil {
+		defer c.mu.Unlock()
+		return 0, nil, c.cause
+	}
+	c.last++
+	number := c.last
+	if limit > 0 {
+		w.deadline = time.Now().Add(limit)
+		if !c.loaded {
+			w.deadline = w.deadline.Add(c.limits.load)
+		}
+	}
+	c.calls[number] = w
+	c.mu.Unlock()
+	if err := c.out.write(number, k, body); err != nil {
+		if errors.Is(err, errFrame) {
+			c.mu.Lock()
+			delete(c.calls, number)
+			c.mu.Unlock()
+			return 0, nil, err
+		}
+		c.fail(err)
+	}
+	return number, w, nil
+}
+
+// watchdog kills a child whose call takes too long or that does not answer a ping.
+func (c *child) watchdog() {
+	tick := time.NewTicker(c.limits.tick)
+	defer tick.Stop()
+	var ping *call
+	var pinged time.Time
+	for {
+		select {
+		case <-c.gone:
+			return
+		case <-tick.C:
+		}
+		now := time.Now()
+		c.mu.Lock()
+		overdue := false
+		for _, w := range c.calls {
+			overdue = overdue || !w.deadline.IsZero() && now.After(w.deadline)
+		}
+		busy := len(c.calls) > 0
+		c.mu.Unlock()
+		if overdue {
+			c.fail(errors.New("a call did not come back in time"))
+			c.kill()
+			continue
+		}
+		if ping != nil {
+			select {
+			case <-ping.answer:
+				ping = nil
+			default:
+				continue
+			}
+		}
+		if busy && now.Sub(pinged) > c.limits.silence/3 {
+			pinged = now
+			_, ping, _ = c.begin(kindPing, c.limits.silence, nil, nil)
+		}
+	}
+}
+
+// fail makes every call fail, these and later ones. A crash is noted before anybody can see it.
+func (c *child) fail(err error) {
+	c.mu.Lock()
+	first, crashed := !c.failed, !c.stopping
+	c.failed = true
+	c.mu.Unlock()
+	if !first {
+		return
+	}
+	if crashed {
+		err = fmt.Errorf("%w: %w", tokens.ErrModuleCrashed, err)
+		c.crashed(err)
+	} else {
+		err = errStopped
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cause = err
+	for number, w := range c.calls {
+		delete(c.calls, number)
+		w.answer <- answer{err: err}
+	}
+}
+
+var errStopped = errors.New("the token-host was ended")
+
+// end clears up behind a child whose pipe has ended: it is on its way out, or it is to go.
+func (c *child) end(logged <-chan struct{}) {
+	c.kill() // with what the library or the window left behind
+	c.in.Close()
+	select {
+	case <-logged:
+	case <-time.After(c.limits.grace): // something that left the process group holds the pipe
+	}
+	c.mu.Lock()
+	c.reaped = true // from here on the number may be another's
+	c.mu.Unlock()
+	_ = c.command.Wait()
+	c.log.Info("token-host ended", "state", c.command.ProcessState.String())
+	close(c.gone)
+	c.ended()
+}
+
+// stop ends the child: it is asked to, and killed when it does not. It does not wait.
+func (c *child) stop() {
+	c.mu.Lock()
+	c.stopping = true
+	c.mu.Unlock()
+	c.in.Close()
+	time.AfterFunc(c.limits.grace, c.kill)
+}
+
+// kill ends the child and its whole process group.
+func (c *child) kill() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.reaped {
+		killGroup(c.command.Process)
+	}
+}
+
+func (c *child) dead() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cause != nil
+}

@@ -1,0 +1,71 @@
+package host
+
+import (
+	"context"
+	"errors"
+
+	"github.com/perosign/pero/tokens"
+)
+
+// failures gives the errors that keep their identity across the pipe a code, its index; 0 is any other. The first that fits counts.
+var failures = [...]error{
+	nil,
+	tokens.ErrPINLocked,
+	tokens.ErrPINIncorrect,
+	tokens.ErrNoToken,
+	tokens.ErrNoKey,
+	tokens.ErrRemoved,
+	tokens.ErrBusy,
+	tokens.ErrFull,
+	tokens.ErrReadOnly,
+	tokens.ErrPINNotSet,
+	tokens.ErrCancelled,
+	tokens.ErrBlocked,
+	tokens.ErrTimedOut,
+	tokens.ErrNoWindow,
+	tokens.ErrUnsupported,
+	tokens.ErrExists,
+	tokens.ErrInUse,
+	tokens.ErrModuleCrashed,
+	tokens.ErrStorage,
+	context.Canceled,
+	context.DeadlineExceeded,
+}
+
+// failure is an error that came over the pipe.
+type failure struct {
+	text string
+	is   error
+}
+
+func (f *failure) Error() string { return f.text }
+func (f *failure) Unwrap() error { return f.is }
+
+const longestFailure = 1 << 10 // octets of an error's text; a module's message is not trusted to be short
+
+func encodeFailure(err error) []byte {
+	code := 0
+	for i, known := range failures {
+		if i > 0 && errors.Is(err, known) {
+			code = i
+			break
+		}
+	}
+	text := err.Error()
+	var e encoder
+	e.number(int64(code))
+	e.text(text[:min(len(text), longestFailure)])
+	return e.b
+}
+
+func decodeFailure(body []byte) (error, error) {
+	d := decoder{b: body}
+	code, text := d.number(), d.text()
+	if code < 0 || code >= int64(len(failures)) {
+		d.fail("code")
+	}
+	if err := d.done(); err != nil {
+		return nil, err
+	}
+	return &failure{text, failures[code]}, nil
+}

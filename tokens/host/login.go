@@ -1,0 +1,85 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/perosign/pero/tokens"
+)
+
+// login is the session of one child.
+type login struct {
+	child *child
+	once  sync.Once
+	err   error // of Close
+}
+
+func (l *login) Sign(ctx context.Context, key tokens.KeyID, alg tokens.Algorithm, digest []byte) ([]byte, error) {
+	var e encoder
+	signRequest{key, alg, digest}.encode(&e)
+	body, err := l.child.call(ctx, kindSign, l.child.limits.sign, e.b)
+	if err != nil {
+		return nil, err
+	}
+	d := decoder{b: body}
+	signature := d.octets()
+	return signature, l.child.shape(d.done())
+}
+
+func (l *login) Generate(ctx context.Context, spec tokens.KeySpec) (tokens.Key, error) {
+	var e encoder
+	for _, s := range []string{string(spec.ID), string(spec.Algorithm), spec.Label} {
+		e.text(s)
+	}
+	body, err := l.child.call(ctx, kindGenerate, l.child.limits.generate, e.b)
+	if err != nil {
+		return tokens.Key{}, err
+	}
+	d := decoder{b: body}
+	key := decodeKey(&d)
+	return key, l.child.shape(d.done())
+}
+
+func (l *login) Install(ctx context.Context, key tokens.KeyID, chain [][]byte) error {
+	var e encoder
+	e.text(string(key))
+	encodeList(&e, chain, (*encoder).octets)
+	return l.do(ctx, kindInstall, e.b)
+}
+
+func (l *login) Delete(ctx context.Context, key tokens.KeyID) error {
+	var e encoder
+	e.text(string(key))
+	return l.do(ctx, kindDelete, e.b)
+}
+
+func (l *login) do(ctx context.Context, k kind, body []byte) error {
+	body, err := l.child.call(ctx, k, l.child.limits.sign, body)
+	if err != nil {
+		return err
+	}
+	return l.child.shape((&decoder{b: body}).done())
+}
+
+func (l *login) Keys(ctx context.Context) ([]tokens.Key, error) {
+	body, err := l.child.call(ctx, kindKeys, l.child.limits.sign, nil)
+	if err != nil {
+		return nil, err
+	}
+	d := decoder{b: body}
+	keys := decodeList(&d, decodeKey)
+	return keys, l.child.shape(d.done())
+}
+
+// Close logs out and ends the child.
+func (l *login) Close() error {
+	l.once.Do(func() {
+		_, l.err = l.child.call(context.Background(), kindClose, l.child.limits.close, nil)
+		if errors.Is(l.err, tokens.ErrModuleCrashed) || errors.Is(l.err, errStopped) {
+			l.err = nil // no process, no login
+		}
+		l.child.stop()
+	})
+	return l.err
+}

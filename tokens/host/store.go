@@ -1,0 +1,209 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/perosign/pero/tokens"
+)
+
+// Store is a module in child processes. One child is started at the first use and kept: it lists and watches. Each act of a person
+// gets a child of its own, which ends with the login.
+type Store struct {
+	options Options
+
+	mu       sync.Mutex
+	closed   bool
+	lister   *child
+	children map[*child]bool
+	breaker  breaker
+	watchers map[chan tokens.Event]bool
+	watching context.CancelFunc // nil: nobody watches
+	running  sync.WaitGroup
+}
+
+var errClosed = errors.New("the store is closed")
+
+// New makes a Store. Nothing is started before it is used.
+func New(o Options) *Store {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	o.Log = o.Log.With("module", o.Module.Name)
+	if len(o.Command) == 0 {
+		if self, err := os.Executable(); err == nil {
+			o.Command = []string{self, "token-host"}
+		}
+	}
+	o.limits = o.limits.orDefault()
+	return &Store{options: o, children: map[*child]bool{}, watchers: map[chan tokens.Event]bool{}}
+}
+
+// Close ends every child; sessions fail from then on. It returns when the processes are gone.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	if s.watching != nil {
+		s.watching()
+	}
+	for c := range s.children {
+		c.stop()
+	}
+	s.mu.Unlock()
+	s.running.Wait()
+	return nil
+}
+
+// Tokens lists the tokens present.
+func (s *Store) Tokens(ctx context.Context) ([]tokens.Token, error) {
+	c, err := s.listing()
+	if err != nil {
+		return nil, err
+	}
+	body, err := c.call(ctx, kindTokens, s.options.limits.list, nil)
+	if err != nil {
+		return nil, fmt.Errorf("%s: list tokens: %w", s.options.Module.Name, err)
+	}
+	d := decoder{b: body}
+	list := decodeList(&d, decodeToken)
+	return list, c.shape(d.done())
+}
+
+// Objects lists what can be seen of a token without its PIN.
+func (s *Store) Objects(ctx context.Context, id tokens.ID) ([]tokens.Key, []tokens.Certificate, error) {
+	c, err := s.listing()
+	if err != nil {
+		return nil, nil, err
+	}
+	var e encoder
+	e.text(string(id))
+	body, err := c.call(ctx, kindObjects, s.options.limits.list, e.b)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: list objects: %w", s.options.Module.Name, err)
+	}
+	d := decoder{b: body}
+	keys, certificates := decodeList(&d, decodeKey), decodeList(&d, decodeCertificate)
+	return keys, certificates, c.shape(d.done())
+}
+
+// Open asks the person and logs in, in a child of its own. When ctx ends meanwhile the window closes and the child with it.
+func (s *Store) Open(ctx context.Context, id tokens.ID, p tokens.Prompt) (tokens.Session, error) {
+	c, err := s.act()
+	if err != nil {
+		return nil, err
+	}
+	var e encoder
+	e.text(string(id))
+	encodePrompt(&e, p)
+	if _, err := c.call(ctx, kindOpen, s.options.limits.login, e.b); err != nil {
+		c.stop()
+		return nil, fmt.Errorf("%s: open: %w", s.options.Module.Name, err)
+	}
+	return &login{child: c}, nil
+}
+
+// Backup copies a file carrier; see tokens.Archive.
+func (s *Store) Backup(ctx context.Context, id tokens.ID, p tokens.Prompt) (string, error) {
+	c, err := s.act()
+	if err != nil {
+		return "", err
+	}
+	defer c.stop()
+	var e encoder
+	e.text(string(id))
+	encodePrompt(&e, p)
+	body, err := c.call(ctx, kindBackup, s.options.limits.login, e.b)
+	if err != nil {
+		return "", fmt.Errorf("%s: back up: %w", s.options.Module.Name, err)
+	}
+	d := decoder{b: body}
+	path := d.text()
+	return path, c.shape(d.done())
+}
+
+// Restore adds a file carrier from a backup; see tokens.Archive.
+func (s *Store) Restore(ctx context.Context, p tokens.Prompt) (tokens.Token, error) {
+	c, err := s.act()
+	if err != nil {
+		return tokens.Token{}, err
+	}
+	defer c.stop()
+	var e encoder
+	encodePrompt(&e, p)
+	body, err := c.call(ctx, kindRestore, s.options.limits.login, e.b)
+	if err != nil {
+		return tokens.Token{}, fmt.Errorf("%s: restore: %w", s.options.Module.Name, err)
+	}
+	d := decoder{b: body}
+	token := decodeToken(&d)
+	return token, c.shape(d.done())
+}
+
+// act starts a child for one act of a person.
+func (s *Store) act() (*child, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.start()
+}
+
+// listing gives the child that lists and watches; it is started when there is none and no pause lasts.
+func (s *Store) listing() (*child, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lister != nil && !s.lister.dead() {
+		return s.lister, nil
+	}
+	c, err := s.start()
+	if err != nil {
+		return nil, err
+	}
+	s.lister = c
+	return c, nil
+}
+
+// start runs a child; s.mu is held.
+func (s *Store) start() (*child, error) {
+	if s.closed {
+		return nil, errClosed
+	}
+	if err := s.breaker.allow(time.Now()); err != nil {
+		return nil, fmt.Errorf("%s: %w", s.options.Module.Name, err)
+	}
+	var c *child
+	s.running.Add(1)
+	c, err := start(s.options, s.crashed, func() {
+		s.mu.Lock()
+		delete(s.children, c)
+		s.mu.Unlock()
+		s.running.Done()
+	})
+	if err != nil {
+		s.running.Done()
+		s.breaker.crashed(time.Now())
+		return nil, fmt.Errorf("%s: %w: %w", s.options.Module.Name, tokens.ErrModuleCrashed, err)
+	}
+	s.children[c] = true
+	return c, nil
+}
+
+func (s *Store) crashed(cause error) {
+	s.mu.Lock()
+	until := s.breaker.crashed(time.Now())
+	s.mu.Unlock()
+	s.options.Log.Warn("the module crashed or hung", "cause", cause, "pause", time.Until(until).Round(time.Second))
+}
+
+// shape ends a child that answered in another shape than asked for.
+func (c *child) shape(err error) error {
+	if err == nil {
+		return nil
+	}
+	c.fail(err)
+	c.kill()
+	return fmt.Errorf("%w: %w", tokens.ErrModuleCrashed, err)
+}
