@@ -154,7 +154,7 @@ func (c *Client) notified(in incoming) error {
 		n.Params = p
 	case CertificatesChanged:
 		n.Params = struct{}{}
-	default: // documents.failed is told again by documents.close; others are of a later version
+	default: // of a later version
 		return nil
 	}
 	c.mu.Lock()

@@ -32,6 +32,7 @@ var (
 	exportCertificate = agentRoute("certificates.export", Agent.ExportCertificate)
 	sign              = agentRoute("sign", Agent.Sign)
 	openDocument      = route[OpenDocumentParams, OpenDocumentResult]{"documents.open", (*session).openDocument}
+	syncDocument      = route[SyncDocumentParams, SyncDocumentResult]{"documents.sync", (*session).syncDocument}
 	closeDocument     = route[CloseDocumentParams, CloseDocumentResult]{"documents.close", (*session).closeDocument}
 	fetchDocument     = route[FetchDocumentParams, none]{"documents.fetch", (*session).fetchDocument}
 	beginEnrollment   = agentRoute("enroll.begin", Agent.BeginEnrollment)
@@ -47,8 +48,8 @@ var (
 )
 
 var routes = table(
-	hello, requestAccess, subscribe, listTokens, listCertificates, certificateStatus, exportCertificate, sign, openDocument, closeDocument,
-	fetchDocument, beginEnrollment, completeEnroll, listEnrollments, cancelEnrollment, beginRenewal, authenticate, verify, backupCarrier,
+	hello, requestAccess, subscribe, listTokens, listCertificates, certificateStatus, exportCertificate, sign, openDocument,
+	syncDocument, closeDocument, fetchDocument, beginEnrollment, completeEnroll, listEnrollments, cancelEnrollment, beginRenewal, authenticate, verify, backupCarrier,
 	restoreCarrier, cancelRequest,
 )
 
@@ -57,7 +58,6 @@ const (
 	TokensChanged       = "tokens.changed"       // TokensResult
 	CertificatesChanged = "certificates.changed" // {}
 	RequestProgress     = "request.progress"     // ProgressParams
-	DocumentFailed      = "documents.failed"     // DocumentFailedParams
 )
 
 type (
@@ -66,10 +66,13 @@ type (
 		ID RequestID `json:"id"`
 		Progress
 	}
-	// DocumentFailedParams tells a page that is still sending that an upload is lost (the disk is full): documents.close will say the same.
-	DocumentFailedParams struct {
+	// SyncDocumentParams asks how much of an upload has arrived: the answer comes when all frames sent before are taken, so a page
+	// that waits for it never sends more than the agent can take, and learns at once when the upload is lost (the disk is full).
+	SyncDocumentParams struct {
 		Upload uint32 `json:"upload"`
-		Error  *Error `json:"error"`
+	}
+	SyncDocumentResult struct {
+		Received int64 `json:"received"`
 	}
 )
 

@@ -16,7 +16,7 @@ import (
 
 // Bounds of one connection.
 const (
-	maxInFlight = 8         // requests being answered; request.cancel does not count
+	maxInFlight = 8         // requests being answered; request.cancel and documents.sync do not count
 	maxUploads  = 64        // uploads being written
 	fetchChunk  = 256 << 10 // octets of a download in one binary frame
 )
@@ -71,7 +71,8 @@ type session struct {
 
 // upload is a document that the page is sending. Its frames are taken one after the other by the goroutine that reads.
 type upload struct {
-	failed error
+	received int64
+	failed   error
 }
 
 func (s *session) read() error {
@@ -113,7 +114,7 @@ func (s *session) begin(frame []byte) {
 		s.fail(r.ID, refused)
 		return
 	}
-	if r.Method == cancelRequest.name {
+	if r.Method == cancelRequest.name || r.Method == syncDocument.name { // in the order of the frames
 		s.finish(r, do, s.ctx)
 		return
 	}
@@ -290,16 +291,24 @@ func (s *session) receive(frame []byte) {
 		s.fail("", &Error{Reason: BadRequest, Member: "upload"})
 		return
 	}
-	if lost { // on its way when the page was told
+	if lost { // on its way when it failed
 		return
 	}
-	if err := s.agent.WriteDocument(s.ctx, s.caller, number, frame[4:]); err != nil && s.ctx.Err() == nil {
-		e := s.toError(err)
-		s.mu.Lock()
-		u.failed = e
-		s.mu.Unlock()
-		s.send(notification{Method: DocumentFailed, Params: DocumentFailedParams{number, e}})
+	err := s.agent.WriteDocument(s.ctx, s.caller, number, frame[4:])
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u.received += int64(len(frame) - 4)
+	u.failed = err
+}
+
+func (s *session) syncDocument(_ context.Context, p SyncDocumentParams) (SyncDocumentResult, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.uploads[p.Upload]
+	if u == nil {
+		return SyncDocumentResult{}, &Error{Reason: BadRequest, Member: "upload"}
 	}
+	return SyncDocumentResult{u.received}, u.failed
 }
 
 func (s *session) closeDocument(ctx context.Context, p CloseDocumentParams) (CloseDocumentResult, error) {

@@ -234,6 +234,7 @@ func (p OpenDocumentParams) check(c *checker) {
 	c.digestName("digest", p.Digest)
 }
 
+func (p SyncDocumentParams) check(c *checker)  { c.when(p.Upload == 0, "upload") }
 func (p CloseDocumentParams) check(c *checker) { c.when(p.Upload == 0, "upload") }
 func (p FetchDocumentParams) check(c *checker) { c.when(p.Download == 0, "download") }
 
