@@ -1,0 +1,90 @@
+// Package cards is what Pero knows of PKCS#11 modules and carriers before it loads or reads any: where modules are installed, how some
+// of them behave, what kind of thing a token is. The knowledge is data (cards.json beside a schema); here is how it is read.
+package cards
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"strings"
+	"sync"
+)
+
+//go:embed cards.json
+var document []byte
+
+// data is the shape of cards.json, see cards.schema.json.
+type data struct {
+	Products  []product `json:"products"`
+	NoCarrier []string  `json:"noCarrier"`
+	Libraries []library `json:"libraries"`
+	Carriers  []carrier `json:"carriers"`
+}
+
+type product struct {
+	Name    string   `json:"name"`
+	Files   []string `json:"files"`
+	Linux   []string `json:"linux"`
+	Windows []string `json:"windows"`
+	Darwin  []string `json:"darwin"`
+}
+
+type library struct {
+	Manufacturer string `json:"manufacturer"`
+	Quirks
+}
+
+type carrier struct {
+	Kind         string `json:"kind"`
+	Manufacturer string `json:"manufacturer"`
+	Model        string `json:"model"`
+	Reader       string `json:"reader"`
+}
+
+// Quirks is how a library differs from what the specification leads one to expect.
+type Quirks struct {
+	// Rescan: the library reads its list of tokens only in C_Initialize.
+	Rescan bool `json:"rescan"`
+	// FreeSlot: the library always offers one more, uninitialised token that no person ever saw.
+	FreeSlot bool `json:"freeSlot"`
+	// Wait: C_WaitForSlotEvent was seen to work and to keep no other call waiting.
+	Wait bool `json:"wait"`
+}
+
+var known = sync.OnceValue(func() data {
+	var d data
+	decoder := json.NewDecoder(bytes.NewReader(document))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&d); err != nil {
+		panic("cards.json: " + err.Error())
+	}
+	return d
+})
+
+// QuirksOf finds a library by the manufacturerID of its CK_INFO.
+func QuirksOf(manufacturer string) Quirks {
+	for _, l := range known().Libraries {
+		if strings.HasPrefix(manufacturer, l.Manufacturer) {
+			return l.Quirks
+		}
+	}
+	return Quirks{}
+}
+
+// CarrierOf guesses what a person would call a token: "smartcard", "usb_token", "tpm" or "software". The fields are those of CK_TOKEN_INFO and
+// the slot's description; removable is CKF_REMOVABLE_DEVICE.
+func CarrierOf(manufacturer, model, reader string, removable bool) string {
+	for _, c := range known().Carriers {
+		if contains(manufacturer, c.Manufacturer) && contains(model, c.Model) && contains(reader, c.Reader) {
+			return c.Kind
+		}
+	}
+	if !removable {
+		return "software"
+	}
+	return "smartcard"
+}
+
+func contains(s, part string) bool {
+	return strings.Contains(strings.ToLower(s), strings.ToLower(part))
+}

@@ -1,0 +1,114 @@
+package p11
+
+import (
+	"context"
+	"encoding/asn1"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/ThalesGroup/crypto11"
+	"github.com/miekg/pkcs11"
+
+	"github.com/perosign/pero/tokens"
+)
+
+// Generate makes a key pair with the caller's CKA_ID: token objects, the private one sensitive, not extractable and for signing
+// only. Nothing that has that ID already is touched; a pair that fails half-way is taken away again.
+func (s *session) Generate(ctx context.Context, spec tokens.KeySpec) (made tokens.Key, err error) {
+	cka, err := hex.DecodeString(string(spec.ID))
+	if err != nil || len(cka) == 0 {
+		return made, fmt.Errorf("generate: %q is no hexadecimal ID", spec.ID)
+	}
+	kind, size, ok := sizeOf(spec.Algorithm)
+	if !ok {
+		return made, fmt.Errorf("generate %s: %w", spec.Algorithm, tokens.ErrUnsupported)
+	}
+	err = s.changing(ctx, "generate", func(h pkcs11.SessionHandle) error {
+		there, err := find(s.ctx, h, pkcs11.NewAttribute(pkcs11.CKA_ID, cka))
+		if err != nil {
+			return err
+		}
+		if len(there) > 0 {
+			return tokens.ErrExists
+		}
+		public, private := templates(cka, spec.Label)
+		if err := s.makePair(h, kind, size, public, private); err != nil {
+			// crypto11 and some modules fail after the pair was made. Nothing had this ID before.
+			half, _ := find(s.ctx, h, pkcs11.NewAttribute(pkcs11.CKA_ID, cka))
+			for _, o := range half {
+				_ = s.ctx.DestroyObject(h, o)
+			}
+			return err
+		}
+		v, err := s.survey(h)
+		if err != nil {
+			return err
+		}
+		k := v.key(spec.ID)
+		if k == nil || k.private == nil || k.Public == nil {
+			return errors.New("the token made a key pair and does not show it")
+		}
+		made = k.Key
+		return nil
+	})
+	return made, err
+}
+
+func templates(cka []byte, label string) (public, private []*pkcs11.Attribute) {
+	public = []*pkcs11.Attribute{
+		pkcs11.NewAttribute(pkcs11.CKA_ID, cka),
+		pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true),
+		pkcs11.NewAttribute(pkcs11.CKA_PRIVATE, false),
+		pkcs11.NewAttribute(pkcs11.CKA_VERIFY, true),
+	}
+	private = []*pkcs11.Attribute{
+		pkcs11.NewAttribute(pkcs11.CKA_ID, cka),
+		pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true),
+		pkcs11.NewAttribute(pkcs11.CKA_PRIVATE, true),
+		pkcs11.NewAttribute(pkcs11.CKA_SENSITIVE, true),
+		pkcs11.NewAttribute(pkcs11.CKA_EXTRACTABLE, false),
+		pkcs11.NewAttribute(pkcs11.CKA_SIGN, true),
+	}
+	if label != "" {
+		public = append(public, pkcs11.NewAttribute(pkcs11.CKA_LABEL, label))
+		private = append(private, pkcs11.NewAttribute(pkcs11.CKA_LABEL, label))
+	}
+	return public, private
+}
+
+// makePair makes the pair, by crypto11 where it could start.
+func (s *session) makePair(h pkcs11.SessionHandle, k kind, size size, public, private []*pkcs11.Attribute) error {
+	if k.keyType == pkcs11.CKK_RSA {
+		// CKA_DECRYPT is on by default, in crypto11 and in the modules: a signature key decrypts nothing.
+		public = append(public, pkcs11.NewAttribute(pkcs11.CKA_ENCRYPT, false))
+		private = append(private, pkcs11.NewAttribute(pkcs11.CKA_DECRYPT, false))
+	}
+	if s.engine != nil {
+		pub, priv := crypto11.NewAttributeSet(), crypto11.NewAttributeSet()
+		pub.AddIfNotPresent(public)
+		priv.AddIfNotPresent(private)
+		var err error
+		if k.keyType == pkcs11.CKK_RSA {
+			_, err = s.engine.GenerateRSAKeyPairWithAttributes(pub, priv, size.bits)
+		} else {
+			_, err = s.engine.GenerateECDSAKeyPairWithAttributes(pub, priv, size.curve)
+		}
+		return err
+	}
+	public = append(public, pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PUBLIC_KEY), pkcs11.NewAttribute(pkcs11.CKA_KEY_TYPE, k.keyType))
+	private = append(private, pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PRIVATE_KEY), pkcs11.NewAttribute(pkcs11.CKA_KEY_TYPE, k.keyType))
+	if k.keyType == pkcs11.CKK_RSA {
+		public = append(public,
+			pkcs11.NewAttribute(pkcs11.CKA_MODULUS_BITS, size.bits),
+			pkcs11.NewAttribute(pkcs11.CKA_PUBLIC_EXPONENT, []byte{1, 0, 1}))
+	} else {
+		oid, err := asn1.Marshal(size.oid)
+		if err != nil {
+			return err
+		}
+		public = append(public, pkcs11.NewAttribute(pkcs11.CKA_EC_PARAMS, oid))
+	}
+	_, _, err := s.ctx.GenerateKeyPair(h, []*pkcs11.Mechanism{pkcs11.NewMechanism(k.generate, nil)}, public, private)
+	return err
+}

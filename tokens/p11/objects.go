@@ -1,0 +1,209 @@
+package p11
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+
+	"github.com/miekg/pkcs11"
+
+	"github.com/perosign/pero/tokens"
+)
+
+// Limits on what a token may claim to hold.
+const (
+	maxObjects   = 2048
+	maxAttribute = 64 << 10 // octets; the largest certificates met are under 8 KiB
+	maxID        = 256
+)
+
+// object is what is known of one object on a token.
+type object struct {
+	handle    pkcs11.ObjectHandle
+	class     uint
+	id        []byte
+	label     string
+	algorithm tokens.KeyAlgorithm // "" for what Pero does not sign with
+	public    []byte              // SubjectPublicKeyInfo; nil when not told
+	always    bool                // CKA_ALWAYS_AUTHENTICATE
+	der       []byte              // of a certificate
+	authority bool                // certificate of a certification authority
+}
+
+// Objects lists what can be seen without a PIN.
+func (m *Module) Objects(ctx context.Context, id tokens.ID) ([]tokens.Key, []tokens.Certificate, error) {
+	type result struct {
+		keys         []tokens.Key
+		certificates []tokens.Certificate
+	}
+	r, err := wait(ctx, func() (r result, err error) {
+		s, err := m.slot(id)
+		if err != nil {
+			return r, err
+		}
+		if s.token.State == tokens.Unreadable || s.token.State == tokens.Uninitialized {
+			return r, nil
+		}
+		err = m.with(func(ctx *pkcs11.Ctx) error {
+			h, err := ctx.OpenSession(s.number, pkcs11.CKF_SERIAL_SESSION)
+			if err != nil {
+				return failed("open session", err)
+			}
+			defer ctx.CloseSession(h)
+			list, err := readObjects(ctx, h)
+			if err != nil {
+				return err
+			}
+			v := survey(list, nil)
+			complete := s.info.Flags&pkcs11.CKF_LOGIN_REQUIRED == 0
+			r.keys, r.certificates = v.list(complete)
+			return nil
+		})
+		return r, err
+	})
+	return r.keys, r.certificates, err
+}
+
+// readObjects reads the certificates and keys that a session can see, object by object: what cannot be read, or is of a foreign kind,
+// hides nothing else.
+func readObjects(ctx *pkcs11.Ctx, h pkcs11.SessionHandle) ([]object, error) {
+	var list []object
+	for _, class := range []uint{pkcs11.CKO_CERTIFICATE, pkcs11.CKO_PUBLIC_KEY, pkcs11.CKO_PRIVATE_KEY} {
+		handles, err := find(ctx, h, pkcs11.NewAttribute(pkcs11.CKA_CLASS, class))
+		if err != nil {
+			return nil, err
+		}
+		for _, handle := range handles {
+			o, ok, err := readObject(ctx, h, handle, class)
+			if err != nil {
+				return nil, err
+			}
+			if ok {
+				list = append(list, o)
+			}
+		}
+	}
+	return list, nil
+}
+
+// find gives the handles of the objects that match a template.
+func find(ctx *pkcs11.Ctx, h pkcs11.SessionHandle, template ...*pkcs11.Attribute) ([]pkcs11.ObjectHandle, error) {
+	if err := ctx.FindObjectsInit(h, template); err != nil {
+		return nil, failed("find objects", err)
+	}
+	defer ctx.FindObjectsFinal(h)
+	var list []pkcs11.ObjectHandle
+	for {
+		some, _, err := ctx.FindObjects(h, 64)
+		if err != nil {
+			return nil, failed("find objects", err)
+		}
+		if len(some) == 0 {
+			return list, nil
+		}
+		if list = append(list, some...); len(list) > maxObjects {
+			return nil, fmt.Errorf("find objects: the token claims more than %d", maxObjects)
+		}
+	}
+}
+
+// reader reads attributes of one object, one at a time: a module fails the whole template for one attribute that it does not know.
+type reader struct {
+	ctx    *pkcs11.Ctx
+	h      pkcs11.SessionHandle
+	handle pkcs11.ObjectHandle
+	gone   error // the token went away meanwhile
+}
+
+func (r *reader) octets(attribute uint) []byte {
+	if r.gone != nil {
+		return nil
+	}
+	list, err := r.ctx.GetAttributeValue(r.h, r.handle, []*pkcs11.Attribute{pkcs11.NewAttribute(attribute, nil)})
+	if is(err, pkcs11.CKR_DEVICE_REMOVED) || is(err, pkcs11.CKR_SESSION_HANDLE_INVALID) || is(err, pkcs11.CKR_TOKEN_NOT_PRESENT) {
+		r.gone = failed("read object", err)
+	}
+	if err != nil || len(list) != 1 || len(list[0].Value) > maxAttribute {
+		return nil
+	}
+	return list[0].Value
+}
+
+// number reads a CK_ULONG in the machine's byte order.
+func (r *reader) number(attribute uint) (uint, bool) {
+	v := r.octets(attribute)
+	if len(v) != len(pkcs11.NewAttribute(attribute, uint(0)).Value) {
+		return 0, false
+	}
+	var n uint
+	for i := range v {
+		n |= uint(v[littleEndian(i, len(v))]) << (8 * i)
+	}
+	return n, true
+}
+
+// littleEndian gives the place of the i-th lowest octet of a CK_ULONG of n octets.
+func littleEndian(i, n int) int {
+	if pkcs11.NewAttribute(0, uint(1)).Value[0] == 1 {
+		return i
+	}
+	return n - 1 - i
+}
+
+// flag reads a CK_BBOOL; what cannot be read is otherwise.
+func (r *reader) flag(attribute uint, otherwise bool) bool {
+	if v := r.octets(attribute); len(v) == 1 {
+		return v[0] != 0
+	}
+	return otherwise
+}
+
+// readObject reads one object; false for one that Pero has no use for.
+func readObject(ctx *pkcs11.Ctx, h pkcs11.SessionHandle, handle pkcs11.ObjectHandle, class uint) (o object, ok bool, err error) {
+	r := &reader{ctx: ctx, h: h, handle: handle}
+	o = object{handle: handle, class: class, id: r.octets(pkcs11.CKA_ID)}
+	if len(o.id) > maxID {
+		return o, false, r.gone
+	}
+	if class == pkcs11.CKO_CERTIFICATE {
+		kind, known := r.number(pkcs11.CKA_CERTIFICATE_TYPE)
+		if o.der = r.octets(pkcs11.CKA_VALUE); len(o.der) == 0 || (known && kind != pkcs11.CKC_X_509) {
+			return o, false, r.gone
+		}
+		if c, err := x509.ParseCertificate(o.der); err == nil {
+			o.algorithm, o.public = describe(c.PublicKey)
+			// Self-made certificates of persons claim CA:TRUE often enough; only an authority also says keyCertSign.
+			o.authority = c.BasicConstraintsValid && c.IsCA && c.KeyUsage&x509.KeyUsageCertSign != 0
+		}
+		return o, true, r.gone
+	}
+	keyType, known := r.number(pkcs11.CKA_KEY_TYPE)
+	if !known {
+		return o, false, r.gone
+	}
+	var public any
+	switch keyType {
+	case pkcs11.CKK_RSA:
+		public = rsaPublic(r.octets(pkcs11.CKA_MODULUS), r.octets(pkcs11.CKA_PUBLIC_EXPONENT))
+	case pkcs11.CKK_EC:
+		params := r.octets(pkcs11.CKA_EC_PARAMS)
+		public = ecPublic(params, r.octets(pkcs11.CKA_EC_POINT))
+		o.algorithm = curveOf(params)
+	default:
+		return o, false, r.gone
+	}
+	if public != nil {
+		o.algorithm, o.public = describe(public)
+	}
+	if o.algorithm == "" && (public != nil || keyType == pkcs11.CKK_EC) {
+		return o, false, r.gone // a size or curve that is no algorithm of ours
+	}
+	o.label = text(string(r.octets(pkcs11.CKA_LABEL)))
+	if class == pkcs11.CKO_PRIVATE_KEY {
+		o.always = r.flag(pkcs11.CKA_ALWAYS_AUTHENTICATE, false)
+		if !r.flag(pkcs11.CKA_SIGN, true) {
+			return o, false, r.gone
+		}
+	}
+	return o, true, r.gone
+}
