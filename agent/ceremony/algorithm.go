@@ -1,0 +1,79 @@
+package ceremony
+
+import (
+	"crypto"
+	_ "crypto/sha256" // the digests of the protocol
+	_ "crypto/sha512"
+	"mime"
+	"strings"
+
+	"github.com/perosign/pero/api"
+	"github.com/perosign/pero/tokens"
+)
+
+// Packagings and formats of the protocol.
+const (
+	attached = "attached"
+	detached = "detached"
+	cades    = "cades"
+	raw      = "raw"
+)
+
+// digestAlgorithm reads a digest's name. Streebog has a name in the protocol and no key here that could sign it yet.
+func digestAlgorithm(member, name string) (crypto.Hash, error) {
+	switch name {
+	case "", "sha256":
+		return crypto.SHA256, nil
+	case "sha384":
+		return crypto.SHA384, nil
+	case "sha512":
+		return crypto.SHA512, nil
+	}
+	return 0, &api.Error{Reason: api.AlgorithmUnsupported, Member: member}
+}
+
+// digestName is the protocol's name of a digest.
+func digestName(h crypto.Hash) string {
+	return strings.ToLower(strings.ReplaceAll(h.String(), "-", ""))
+}
+
+// scheme says how a key signs.
+func scheme(key tokens.KeyAlgorithm, padding string) (tokens.Scheme, error) {
+	switch key {
+	case tokens.RSA2048, tokens.RSA3072, tokens.RSA4096:
+		switch padding {
+		case "", "pkcs1":
+			return tokens.RSAPKCS1v15, nil
+		case "pss":
+			return tokens.RSAPSS, nil
+		}
+		return 0, &api.Error{Reason: api.AlgorithmUnsupported, Member: "padding"}
+	case tokens.ECP256, tokens.ECP384, tokens.ECP521:
+		if padding != "" {
+			return 0, wrong("padding", "%q is for RSA keys", padding)
+		}
+		return tokens.ECDSA, nil
+	}
+	return 0, refuse(api.AlgorithmUnsupported, "a key of kind %q", key)
+}
+
+// hashOf is the digest that goes with a key where the page does not choose one.
+func hashOf(key tokens.KeyAlgorithm) crypto.Hash {
+	switch key {
+	case tokens.ECP384:
+		return crypto.SHA384
+	case tokens.ECP521:
+		return crypto.SHA512
+	}
+	return crypto.SHA256
+}
+
+func checkMediaType(member, value string) error {
+	if value == "" {
+		return nil
+	}
+	if _, _, err := mime.ParseMediaType(value); err != nil || len(value) > maxText || strings.ContainsFunc(value, func(c rune) bool { return c < ' ' || c > '~' }) {
+		return wrong(member, "not a media type")
+	}
+	return nil
+}

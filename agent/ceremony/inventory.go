@@ -1,0 +1,218 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/perosign/pero/api"
+	"github.com/perosign/pero/tokens"
+)
+
+// carrier is a token and the store that offers it.
+type carrier struct {
+	store tokens.Store
+	token tokens.Token
+}
+
+// holding is a certificate where it lies.
+type holding struct {
+	carrier
+	certificate
+	key    tokens.KeyID
+	always bool     // the key wants the PIN for every signature
+	others [][]byte // the other certificates of the same token: possible issuers
+}
+
+// places remembers where certificates were seen, so that a signature asks one token and not all of them. It is a hint, never an answer.
+type places struct {
+	mu   sync.Mutex
+	seen map[string]place
+}
+
+type place struct {
+	store tokens.Store
+	token tokens.ID
+}
+
+func (p *places) get(id string) (place, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at, ok := p.seen[id]
+	return at, ok
+}
+
+func (p *places) put(h holding) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.seen == nil {
+		p.seen = map[string]place{}
+	}
+	if _, known := p.seen[h.id]; !known || h.key != "" {
+		p.seen[h.id] = place{h.store, h.token.ID}
+	}
+}
+
+// carriers lists the tokens of every store. A store that fails hides nothing of the others; only when all fail is it an error.
+func (a *Agent) carriers(ctx context.Context) ([]carrier, error) {
+	lists := make([][]carrier, len(a.stores))
+	errs := make([]error, len(a.stores))
+	each(len(a.stores), func(i int) {
+		list, err := a.stores[i].Tokens(ctx)
+		if errs[i] = err; err != nil {
+			a.log.Warn("a store does not answer", "store", i, "error", err)
+		}
+		for _, t := range list {
+			lists[i] = append(lists[i], carrier{a.stores[i], t})
+		}
+	})
+	all := slices.Concat(lists...)
+	if len(all) == 0 {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if !slices.Contains(errs, nil) {
+			return nil, errors.Join(errs...)
+		}
+	}
+	return all, nil
+}
+
+// carrier finds a token by its id.
+func (a *Agent) carrier(ctx context.Context, id string) (carrier, error) {
+	all, err := a.carriers(ctx)
+	if err != nil {
+		return carrier{}, err
+	}
+	for _, c := range all {
+		if c.token.ID == tokens.ID(id) {
+			return c, nil
+		}
+	}
+	return carrier{}, fmt.Errorf("token %q: %w", id, tokens.ErrNoToken)
+}
+
+// holdings lists the certificates of one token.
+func (a *Agent) holdings(ctx context.Context, at carrier) ([]holding, error) {
+	keys, certificates, err := at.store.Objects(ctx, at.token.ID)
+	if err != nil {
+		return nil, err
+	}
+	all := make([][]byte, len(certificates))
+	for i, c := range certificates {
+		all[i] = c.DER
+	}
+	list := make([]holding, len(certificates))
+	for i, c := range certificates {
+		h := holding{carrier: at, certificate: parse(c.DER), key: c.Key}
+		h.others = slices.Concat(all[:i], all[i+1:])
+		for _, k := range keys {
+			h.always = h.always || k.ID == c.Key && k.AlwaysAuthenticate
+		}
+		a.places.put(h)
+		list[i] = h
+	}
+	return list, nil
+}
+
+// everything lists the certificates of every token. A token that cannot be read hides nothing of the others.
+func (a *Agent) everything(ctx context.Context) ([]holding, error) {
+	all, err := a.carriers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lists := make([][]holding, len(all))
+	// One token after the other within a store (a card reader is not quicker in parallel), the stores side by side.
+	each(len(a.stores), func(s int) {
+		for i, at := range all {
+			if at.store != a.stores[s] || at.token.State == tokens.Unreadable || at.token.State == tokens.Uninitialized {
+				continue
+			}
+			var err error
+			if lists[i], err = a.holdings(ctx, at); err != nil {
+				a.log.Warn("a token cannot be read", "token", at.token.ID, "error", err)
+			}
+		}
+	})
+	return slices.Concat(lists...), ctx.Err()
+}
+
+// find looks a certificate up by its id, with its private key if any token has it.
+func (a *Agent) find(ctx context.Context, id string) (holding, error) {
+	if len(id) != 64 {
+		return holding{}, wrong("certificate", "%d characters", len(id))
+	}
+	if h, ok := a.findAt(ctx, id); ok {
+		return h, nil
+	}
+	list, err := a.everything(ctx)
+	if err != nil {
+		return holding{}, err
+	}
+	found := -1
+	for i, h := range list {
+		if h.id == id && (found < 0 || list[found].key == "") {
+			found = i
+		}
+	}
+	if found < 0 {
+		return holding{}, refuse(api.CertificateNotFound, "certificate %s", id)
+	}
+	return list[found], nil
+}
+
+// findAt looks where the certificate was seen last.
+func (a *Agent) findAt(ctx context.Context, id string) (holding, bool) {
+	at, ok := a.places.get(id)
+	if !ok {
+		return holding{}, false
+	}
+	list, err := at.store.Tokens(ctx)
+	if err != nil {
+		return holding{}, false
+	}
+	i := slices.IndexFunc(list, func(t tokens.Token) bool { return t.ID == at.token })
+	if i < 0 {
+		return holding{}, false
+	}
+	held, err := a.holdings(ctx, carrier{at.store, list[i]})
+	if err != nil {
+		return holding{}, false
+	}
+	i = slices.IndexFunc(held, func(h holding) bool { return h.id == id && h.key != "" })
+	if i < 0 {
+		return holding{}, false
+	}
+	return held[i], true
+}
+
+// each runs f(0), … f(n-1) side by side.
+func each(n int, f func(int)) {
+	if n == 1 {
+		f(0)
+		return
+	}
+	var wait sync.WaitGroup
+	for i := range n {
+		wait.Go(func() { f(i) })
+	}
+	wait.Wait()
+}
+
+// ready says whether a token's PIN can be asked at all.
+func ready(t tokens.Token) error {
+	var err error
+	switch t.State {
+	case tokens.PINLocked:
+		err = tokens.ErrPINLocked
+	case tokens.PINNotSet, tokens.Uninitialized:
+		err = tokens.ErrPINNotSet
+	case tokens.Unreadable:
+		err = tokens.ErrNoToken
+	default:
+		return nil
+	}
+	return fmt.Errorf("token %q is %s: %w", t.Label, t.State, err)
+}

@@ -1,0 +1,382 @@
+package ceremony
+
+import (
+	"context"
+	"crypto"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"hash"
+	"io"
+	"os"
+	"sync"
+
+	"github.com/perosign/pero/api"
+)
+
+// Limits of documents on their way.
+const (
+	maxUploads   = 256       // of one connection, open or closed
+	maxSpool     = 8 << 30   // octets of all spooled uploads and downloads together
+	maxInline    = 512 << 10 // octets of one result that goes into the answer itself
+	maxInlineSum = 8 << 20   // of all results of an answer
+)
+
+// spool keeps uploads and downloads: what must be read again in files that have no name and are nobody else's, of everything else
+// only digests. Numbers are looked up under their connection.
+type spool struct {
+	dir string
+
+	mu      sync.Mutex
+	last    uint32
+	uploads map[parcel]*upload
+	ready   map[parcel]*download
+	used    int64
+}
+
+type parcel struct {
+	conn   uint64
+	number uint32
+}
+
+// upload is a document that arrives in pieces.
+type upload struct {
+	mu      sync.Mutex
+	name    string
+	size    int64 // as announced
+	got     int64
+	digests map[crypto.Hash]hash.Hash
+	sums    map[crypto.Hash][]byte // once closed
+	file    *os.File               // nil: only the digests are kept
+	err     error                  // the upload is broken
+	gone    bool
+}
+
+// download is a result that waits to be fetched.
+type download struct {
+	file *os.File
+	size int64
+	sum  []byte
+}
+
+// create makes a file without a name, mode 0600.
+func (s *spool) create() (*os.File, error) {
+	f, err := os.CreateTemp(s.dir, "pero-*")
+	if err != nil {
+		return nil, storage("make a temporary file", err)
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		f.Close()
+		return nil, storage("make a temporary file", err)
+	}
+	return f, nil
+}
+
+// take books octets; give gives them back.
+func (s *spool) take(n int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n > maxSpool-s.used {
+		return refuse(api.DocumentTooLarge, "%d octets beside %d already kept", n, s.used)
+	}
+	s.used += n
+	return nil
+}
+
+func (s *spool) give(n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used -= n
+}
+
+func (s *spool) begin(c api.Caller, p api.OpenDocumentParams) (uint32, error) {
+	u := &upload{name: p.Name, size: p.Size, digests: map[crypto.Hash]hash.Hash{crypto.SHA256: sha256.New()}}
+	if p.Digest != "" {
+		h, err := digestAlgorithm("digest", p.Digest)
+		if err != nil {
+			return 0, err
+		}
+		u.digests[h] = h.New()
+	}
+	switch p.Packaging {
+	case detached:
+	case attached, "":
+		if err := s.take(p.Size); err != nil {
+			return 0, err
+		}
+		f, err := s.create()
+		if err != nil {
+			s.give(p.Size)
+			return 0, err
+		}
+		u.file = f
+	default:
+		return 0, wrong("packaging", "%q", p.Packaging)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	mine := 0
+	for at := range s.uploads {
+		if at.conn == c.Conn {
+			mine++
+		}
+	}
+	if mine >= maxUploads {
+		if u.file != nil {
+			u.file.Close()
+			s.used -= u.size
+		}
+		return 0, refuse(api.RateLimited, "%d uploads on this connection", mine)
+	}
+	if s.uploads == nil {
+		s.uploads = map[parcel]*upload{}
+	}
+	s.last++
+	s.uploads[parcel{c.Conn, s.last}] = u
+	return s.last, nil
+}
+
+func (s *spool) upload(c api.Caller, number uint32) (*upload, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.uploads[parcel{c.Conn, number}]
+	if u == nil {
+		return nil, wrong("upload", "no upload %d on this connection", number)
+	}
+	return u, nil
+}
+
+// write takes the next octets.
+func (u *upload) write(chunk []byte) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	switch {
+	case u.err != nil:
+		return u.err
+	case u.sums != nil || u.gone:
+		return wrong("upload", "it is closed")
+	case int64(len(chunk)) > u.size-u.got:
+		u.err = refuse(api.DocumentTooLarge, "more than the %d octets announced", u.size)
+		return u.err
+	}
+	if u.file != nil {
+		if _, err := u.file.Write(chunk); err != nil {
+			u.err = storage("keep the document", err)
+			return u.err
+		}
+	}
+	for _, h := range u.digests {
+		h.Write(chunk)
+	}
+	u.got += int64(len(chunk))
+	return nil
+}
+
+func (u *upload) close() (api.CloseDocumentResult, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	switch {
+	case u.err != nil:
+		return api.CloseDocumentResult{}, u.err
+	case u.gone:
+		return api.CloseDocumentResult{}, wrong("upload", "it is closed")
+	case u.got != u.size:
+		u.err = wrong("upload", "%d octets of %d came", u.got, u.size)
+		return api.CloseDocumentResult{}, u.err
+	}
+	if u.sums == nil {
+		u.sums = map[crypto.Hash][]byte{}
+		for alg, h := range u.digests {
+			u.sums[alg] = h.Sum(nil)
+		}
+	}
+	return api.CloseDocumentResult{Size: u.size, SHA256: hex.EncodeToString(u.sums[crypto.SHA256])}, nil
+}
+
+// sum gives the digest of a closed upload, from its file if another than the announced one is wanted.
+func (u *upload) sum(alg crypto.Hash) ([]byte, error) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	switch {
+	case u.err != nil:
+		return nil, u.err
+	case u.sums == nil || u.gone:
+		return nil, wrong("upload", "documents.close comes first")
+	}
+	if sum, ok := u.sums[alg]; ok {
+		return sum, nil
+	}
+	if u.file == nil {
+		return nil, refuse(api.DigestMismatch, "the upload was opened for another digest")
+	}
+	h := alg.New()
+	if _, err := io.Copy(h, io.NewSectionReader(u.file, 0, u.size)); err != nil {
+		return nil, storage("read the document again", err)
+	}
+	u.sums[alg] = h.Sum(nil)
+	return u.sums[alg], nil
+}
+
+// content reads the spooled octets, nil when only digests were kept.
+func (u *upload) content() io.Reader {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.file == nil || u.gone {
+		return nil
+	}
+	return io.NewSectionReader(u.file, 0, u.size)
+}
+
+// release forgets an upload.
+func (s *spool) release(at parcel) {
+	s.mu.Lock()
+	u := s.uploads[at]
+	delete(s.uploads, at)
+	s.mu.Unlock()
+	if u == nil {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.gone = true
+	if u.file != nil {
+		u.file.Close()
+		s.give(u.size)
+	}
+}
+
+// offer keeps a result until it is fetched on the same connection.
+func (s *spool) offer(conn uint64, d *download) *api.Download {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ready == nil {
+		s.ready = map[parcel]*download{}
+	}
+	s.last++
+	s.ready[parcel{conn, s.last}] = d
+	return &api.Download{Number: s.last, Size: d.size, SHA256: hex.EncodeToString(d.sum)}
+}
+
+// withdraw takes offers back, without closing what they hold.
+func (s *spool) withdraw(conn uint64, numbers []uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range numbers {
+		delete(s.ready, parcel{conn, n})
+	}
+}
+
+// drop forgets everything of a connection that is gone.
+func (s *spool) drop(conn uint64) {
+	s.mu.Lock()
+	var mine []parcel
+	var results []*download
+	for at := range s.uploads {
+		if at.conn == conn {
+			mine = append(mine, at)
+		}
+	}
+	for at, d := range s.ready {
+		if at.conn == conn {
+			results = append(results, d)
+			delete(s.ready, at)
+		}
+	}
+	s.mu.Unlock()
+	for _, at := range mine {
+		s.release(at)
+	}
+	for _, d := range results {
+		s.discard(d)
+	}
+}
+
+func (s *spool) discard(d *download) {
+	d.file.Close()
+	s.give(d.size)
+}
+
+// OpenDocument implements api.Agent.
+func (a *Agent) OpenDocument(_ context.Context, c api.Caller, p api.OpenDocumentParams) (r api.OpenDocumentResult, err error) {
+	defer a.done(c, "documents.open", &err)
+	if err := a.admit(c); err != nil {
+		return r, err
+	}
+	switch {
+	case p.Size < 0:
+		return r, wrong("size", "%d", p.Size)
+	case len(p.Name) > 4*maxText:
+		return r, wrong("name", "%d octets", len(p.Name))
+	}
+	if err := checkMediaType("mediaType", p.MediaType); err != nil {
+		return r, err
+	}
+	r.Upload, err = a.spool.begin(c, p)
+	return r, err
+}
+
+// WriteDocument implements api.Agent.
+func (a *Agent) WriteDocument(_ context.Context, c api.Caller, number uint32, chunk []byte) (err error) {
+	defer a.done(c, "documents.write", &err)
+	u, err := a.spool.upload(c, number)
+	if err != nil {
+		return err
+	}
+	return u.write(chunk)
+}
+
+// CloseDocument implements api.Agent.
+func (a *Agent) CloseDocument(_ context.Context, c api.Caller, p api.CloseDocumentParams) (r api.CloseDocumentResult, err error) {
+	defer a.done(c, "documents.close", &err)
+	if err := a.admit(c); err != nil {
+		return r, err
+	}
+	u, err := a.spool.upload(c, p.Upload)
+	if err != nil {
+		return r, err
+	}
+	r, err = u.close()
+	if err != nil {
+		a.spool.release(parcel{c.Conn, p.Upload})
+	}
+	return r, err
+}
+
+// FetchDocument implements api.Agent.
+func (a *Agent) FetchDocument(ctx context.Context, c api.Caller, p api.FetchDocumentParams, w io.Writer) (err error) {
+	defer a.done(c, "documents.fetch", &err)
+	if err := a.admit(c); err != nil {
+		return err
+	}
+	a.spool.mu.Lock()
+	at := parcel{c.Conn, p.Download}
+	d := a.spool.ready[at]
+	delete(a.spool.ready, at)
+	a.spool.mu.Unlock()
+	if d == nil {
+		return wrong("download", "no download %d on this connection", p.Download)
+	}
+	defer a.spool.discard(d)
+	buffer := make([]byte, 256<<10)
+	if _, err := io.CopyBuffer(writerOnly{w}, contextReader{ctx, io.NewSectionReader(d.file, 0, d.size)}, buffer); err != nil {
+		if ctx.Err() != nil {
+			return errors.Join(ctx.Err(), err)
+		}
+		return storage("read the result", err)
+	}
+	return nil
+}
+
+type writerOnly struct{ io.Writer }
+
+type contextReader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r contextReader) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(p)
+}
