@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"unicode"
@@ -54,6 +55,7 @@ func unlock(f *pkcs12.File, pin *tokens.PIN) (*pkcs12.Store, *pkcs12.Lock, error
 		return nil, nil, fmt.Errorf("no PIN given: %w", tokens.ErrPINIncorrect)
 	}
 	store, lock, err := f.Open(pin.Bytes())
+	runtime.KeepAlive(pin)
 	return store, lock, translate(err)
 }
 

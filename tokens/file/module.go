@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 
 	"github.com/perosign/pero/tokens"
 	"github.com/perosign/pero/tokens/file/pkcs12"
@@ -81,6 +82,7 @@ func (m *Module) Login(ctx context.Context, id tokens.ID, pin *tokens.PIN, _ fun
 	if pin == nil || len(pin.Bytes()) == 0 {
 		return nil, fmt.Errorf("open %s: no PIN given: %w", name, tokens.ErrPINIncorrect)
 	}
+	defer runtime.KeepAlive(pin) // its memory goes when nobody holds it
 	if fresh {
 		return m.folder.begin(name, pin.Bytes())
 	}

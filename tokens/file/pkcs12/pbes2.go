@@ -10,6 +10,7 @@ import (
 	"encoding/asn1"
 	"fmt"
 	"hash"
+	"unsafe"
 
 	"golang.org/x/crypto/cryptobyte"
 	cb "golang.org/x/crypto/cryptobyte/asn1"
@@ -112,9 +113,10 @@ func (p pbkdf2Params) derive(password []byte, size int, b *budget) ([]byte, erro
 	return stretchPassword(prf, password, p.salt, p.iterations, size)
 }
 
-// stretchPassword is PBKDF2. The library takes a string; the copy that makes is out of our reach and lives until collected.
+// stretchPassword is PBKDF2. The library takes a string: this one lies over the caller's octets, so that we make no copy that nobody
+// can wipe, and does not outlive the call.
 func stretchPassword(prf func() hash.Hash, password, salt []byte, iterations, size int) ([]byte, error) {
-	return pbkdf2.Key(prf, string(password), salt, iterations, size)
+	return pbkdf2.Key(prf, unsafe.String(unsafe.SliceData(password), len(password)), salt, iterations, size)
 }
 
 // readPBES2 takes PBES2-params apart.

@@ -1,0 +1,197 @@
+package tokentest
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha1"
+	"crypto/x509"
+	"encoding/hex"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/perosign/pero/tokens"
+)
+
+// patience is how long something may take that must come at last. Nothing is concluded from how long it took.
+const (
+	patience = time.Minute
+	tick     = 10 * time.Millisecond
+)
+
+var hashes = []crypto.Hash{crypto.SHA256, crypto.SHA384, crypto.SHA512}
+
+func newID() tokens.KeyID {
+	id := make([]byte, 16)
+	_, _ = rand.Read(id)
+	return tokens.KeyID(hex.EncodeToString(id))
+}
+
+func digestOf(h crypto.Hash, text string) []byte {
+	d := h.New()
+	d.Write([]byte(text))
+	return d.Sum(nil)
+}
+
+// schemes lists what a key of the algorithm signs by.
+func schemes(a tokens.KeyAlgorithm) []tokens.Scheme {
+	switch a {
+	case tokens.RSA2048, tokens.RSA3072, tokens.RSA4096:
+		return []tokens.Scheme{tokens.RSAPKCS1v15, tokens.RSAPSS}
+	case tokens.ECP256, tokens.ECP384, tokens.ECP521:
+		return []tokens.Scheme{tokens.ECDSA}
+	}
+	return nil
+}
+
+// Verify checks a signature as tokens.Scheme describes it.
+func Verify(t testing.TB, public []byte, alg tokens.Algorithm, digest, signature []byte) {
+	t.Helper()
+	key, err := x509.ParsePKIXPublicKey(public)
+	require.NoError(t, err)
+	switch alg.Scheme {
+	case tokens.RSAPKCS1v15:
+		require.NoError(t, rsa.VerifyPKCS1v15(key.(*rsa.PublicKey), alg.Hash, digest, signature))
+	case tokens.RSAPSS:
+		require.NoError(t, rsa.VerifyPSS(key.(*rsa.PublicKey), alg.Hash, digest, signature, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}))
+	case tokens.ECDSA:
+		require.True(t, ecdsa.VerifyASN1(key.(*ecdsa.PublicKey), digest, signature))
+	default:
+		require.Fail(t, "unknown scheme")
+	}
+}
+
+func requireAlgorithm(t testing.TB, public []byte, a tokens.KeyAlgorithm) {
+	t.Helper()
+	key, err := x509.ParsePKIXPublicKey(public)
+	require.NoError(t, err)
+	var got string
+	switch key := key.(type) {
+	case *rsa.PublicKey:
+		got = map[int]string{2048: "rsa-2048", 3072: "rsa-3072", 4096: "rsa-4096"}[key.N.BitLen()]
+	case *ecdsa.PublicKey:
+		got = map[string]string{"P-256": "ec-p256", "P-384": "ec-p384", "P-521": "ec-p521"}[key.Params().Name]
+	}
+	require.Equal(t, string(a), got)
+}
+
+func (f *fixture) algorithms() {
+	s := f.open(tokens.ActEnroll)
+	for _, a := range f.token.Algorithms {
+		if schemes(a) == nil || f.Config.Algorithms != nil && !slices.Contains(f.Config.Algorithms, a) {
+			continue
+		}
+		spec := tokens.KeySpec{ID: newID(), Algorithm: a, Label: "Ключ " + string(a)}
+		key, err := s.Generate(f.Context(), spec)
+		require.NoError(f, err, a)
+		require.Equal(f, spec.ID, key.ID)
+		require.Equal(f, a, key.Algorithm)
+		require.Equal(f, spec.Label, key.Label)
+		requireAlgorithm(f, key.Public, a)
+		inside, err := s.Keys(f.Context())
+		require.NoError(f, err)
+		require.Contains(f, inside, key)
+		outside, _ := f.objects()
+		require.Contains(f, outside, key, "a new key is seen without a PIN by its public key")
+
+		for _, scheme := range schemes(a) {
+			for _, hash := range hashes {
+				alg := tokens.Algorithm{Scheme: scheme, Hash: hash}
+				digest := digestOf(hash, "document")
+				signature, err := s.Sign(f.Context(), key.ID, alg, digest)
+				if f.Unsupported != nil && f.Unsupported(a, alg) {
+					require.ErrorIs(f, err, tokens.ErrUnsupported, "%s %v", a, alg)
+					continue
+				}
+				require.NoError(f, err, "%s %v", a, alg)
+				Verify(f, key.Public, alg, digest, signature)
+			}
+		}
+	}
+}
+
+func (f *fixture) refusals() {
+	s := f.open(tokens.ActSign)
+	key := f.generate(s, "key")
+	good := tokens.Algorithm{Scheme: schemes(key.Algorithm)[0], Hash: crypto.SHA256}
+	digest := digestOf(crypto.SHA256, "document")
+
+	_, err := s.Sign(f.Context(), newID(), good, digest)
+	require.ErrorIs(f, err, tokens.ErrNoKey)
+	for _, other := range []tokens.Scheme{tokens.RSAPKCS1v15, tokens.RSAPSS, tokens.ECDSA, 0, 99} {
+		if !slices.Contains(schemes(key.Algorithm), other) {
+			_, err := s.Sign(f.Context(), key.ID, tokens.Algorithm{Scheme: other, Hash: crypto.SHA256}, digest)
+			require.ErrorIs(f, err, tokens.ErrUnsupported, "scheme %d", other)
+		}
+	}
+	sum := sha1.Sum(nil)
+	_, err = s.Sign(f.Context(), key.ID, tokens.Algorithm{Scheme: good.Scheme, Hash: crypto.SHA1}, sum[:])
+	require.ErrorIs(f, err, tokens.ErrUnsupported, "SHA-1")
+	for _, bad := range [][]byte{nil, {}, digest[:31], append(digest[:32:32], 0), digestOf(crypto.SHA384, "")} {
+		_, err = s.Sign(f.Context(), key.ID, good, bad)
+		require.Error(f, err, "a digest of %d octets is no SHA-256", len(bad))
+	}
+	_, err = s.Generate(f.Context(), tokens.KeySpec{ID: newID(), Algorithm: "rsa-1024", Label: "weak"})
+	require.ErrorIs(f, err, tokens.ErrUnsupported)
+	_, err = s.Generate(f.Context(), tokens.KeySpec{ID: key.ID, Algorithm: key.Algorithm, Label: "again"})
+	require.ErrorIs(f, err, tokens.ErrExists)
+
+	signature, err := s.Sign(f.Context(), key.ID, good, digest)
+	require.NoError(f, err, "the key is the same after all that")
+	Verify(f, key.Public, good, digest, signature)
+}
+
+func (f *fixture) lonelyKey() {
+	s := f.open(tokens.ActEnroll)
+	kept, gone := f.generate(s, "kept"), f.generate(s, "gone")
+	require.NoError(f, s.Delete(f.Context(), gone.ID))
+	require.ErrorIs(f, s.Delete(f.Context(), gone.ID), tokens.ErrNoKey)
+	keys, certificates := f.objects()
+	require.Equal(f, []tokens.Key{kept}, keys)
+	require.Empty(f, certificates)
+	inside, err := s.Keys(f.Context())
+	require.NoError(f, err)
+	require.Equal(f, []tokens.Key{kept}, inside)
+	_, err = s.Sign(f.Context(), gone.ID, tokens.Algorithm{Scheme: schemes(gone.Algorithm)[0], Hash: crypto.SHA256}, digestOf(crypto.SHA256, ""))
+	require.ErrorIs(f, err, tokens.ErrNoKey)
+	f.signs(s, kept)
+}
+
+// signs proves a key by a signature.
+func (f *fixture) signs(s tokens.Session, key tokens.Key) {
+	f.Helper()
+	alg := tokens.Algorithm{Scheme: schemes(key.Algorithm)[0], Hash: crypto.SHA256}
+	digest := digestOf(crypto.SHA256, "proof")
+	signature, err := s.Sign(f.Context(), key.ID, alg, digest)
+	require.NoError(f, err)
+	Verify(f, key.Public, alg, digest, signature)
+}
+
+func (f *fixture) signers() {
+	s := f.open(tokens.ActSign)
+	key := f.generate(s, "key")
+	alg := tokens.Algorithm{Scheme: schemes(key.Algorithm)[0], Hash: crypto.SHA256}
+	digest := digestOf(crypto.SHA256, "document")
+	signatures := make([][]byte, 40)
+	var wait sync.WaitGroup
+	for i := range 8 {
+		wait.Go(func() {
+			for j := i; j < len(signatures); j += 8 {
+				var err error
+				signatures[j], err = s.Sign(context.Background(), key.ID, alg, digest)
+				assert.NoError(f, err)
+			}
+		})
+	}
+	wait.Wait()
+	for _, signature := range signatures {
+		Verify(f, key.Public, alg, digest, signature)
+	}
+}

@@ -1,0 +1,120 @@
+// Package tokentest is the one suite that every tokens.Store passes: a fake, a folder of files, SoftHSM or a card, in this
+// process or in a child.
+package tokentest
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/perosign/pero/tokens"
+)
+
+// Config says what is under test.
+type Config struct {
+	// Store gives a store whose windows person answers. Each subtest asks for one of its own. The subtests work on its first writable token,
+	// which holds no objects; its PIN is PIN, or is not set yet.
+	Store func(t *testing.T, person *Person) tokens.Store
+	// PIN opens the token, or becomes its PIN. WrongPIN does neither, and is as long as the token allows.
+	PIN, WrongPIN string
+	// Change makes a token come, go or change its state, so that Watch must tell and Tokens must differ.
+	Change func(t *testing.T, store tokens.Store)
+	// OneLogin: a second Open of the same token is ErrBusy while a session is open (PKCS#11 in one process).
+	OneLogin bool
+	// Locks: wrong PINs are counted and lock the token, so it is given only one.
+	Locks bool
+	// Unsupported tells which signature algorithms a key's token refuses; nil: none. They must end in ErrUnsupported.
+	Unsupported func(key tokens.KeyAlgorithm, alg tokens.Algorithm) bool
+	// Algorithms limits the key algorithms that are tried, for slow tokens; nil: all that the token lists.
+	Algorithms []tokens.KeyAlgorithm
+}
+
+// Suite runs everything.
+func Suite(t *testing.T, c Config) {
+	t.Helper()
+	require.NotEqual(t, c.PIN, c.WrongPIN, "a suite without a wrong PIN proves nothing")
+	for _, part := range []struct {
+		name string
+		run  func(*fixture)
+	}{
+		{"listing asks nobody", (*fixture).listing},
+		{"wrong PIN, then the right one", (*fixture).wrongPIN},
+		{"cancelled by the person", (*fixture).cancelled},
+		{"context ends while the window is open", (*fixture).windowAbandoned},
+		{"keys of each algorithm sign", (*fixture).algorithms},
+		{"what cannot be signed", (*fixture).refusals},
+		{"certificates beside their key", (*fixture).certificates},
+		{"a key without a certificate", (*fixture).lonelyKey},
+		{"several signers at once", (*fixture).signers},
+		{"two sessions", (*fixture).twoSessions},
+		{"a closed session", (*fixture).closed},
+		{"context ended before the call", (*fixture).contexts},
+		{"changes are told", (*fixture).watch},
+	} {
+		t.Run(part.name, func(t *testing.T) {
+			f := &fixture{T: t, Config: c, person: At(t.TempDir())}
+			f.store = c.Store(t, f.person)
+			f.token = f.first()
+			part.run(f)
+		})
+	}
+}
+
+// fixture is one subtest.
+type fixture struct {
+	*testing.T
+	Config
+	person *Person
+	store  tokens.Store
+	token  tokens.Token
+}
+
+func (f *fixture) first() tokens.Token {
+	f.Helper()
+	list, err := f.store.Tokens(f.Context())
+	require.NoError(f, err)
+	for _, t := range list {
+		if t.Writable && t.State != tokens.Unreadable && t.State != tokens.Uninitialized {
+			return t
+		}
+	}
+	require.Fail(f, "the store has no writable token", "%v", list)
+	return tokens.Token{}
+}
+
+// open logs in with the right PIN.
+func (f *fixture) open(act tokens.Act) tokens.Session {
+	f.Helper()
+	f.person.Answer(PIN(f.PIN))
+	s, err := f.store.Open(f.Context(), f.token.ID, tokens.Prompt{Act: act, Language: "en", Origin: "https://portal.example"})
+	require.NoError(f, err)
+	f.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// generate makes a key of the quickest kind that the token has.
+func (f *fixture) generate(s tokens.Session, label string) tokens.Key {
+	f.Helper()
+	key, err := s.Generate(f.Context(), tokens.KeySpec{ID: newID(), Algorithm: f.quick(), Label: label})
+	require.NoError(f, err)
+	return key
+}
+
+func (f *fixture) quick() tokens.KeyAlgorithm {
+	for _, a := range []tokens.KeyAlgorithm{tokens.ECP256, tokens.ECP384, tokens.RSA2048} {
+		for _, have := range f.token.Algorithms {
+			if a == have {
+				return a
+			}
+		}
+	}
+	require.Fail(f, "the token makes no key that the suite knows", "%v", f.token.Algorithms)
+	return ""
+}
+
+func (f *fixture) objects() ([]tokens.Key, []tokens.Certificate) {
+	f.Helper()
+	keys, certificates, err := f.store.Objects(f.Context(), f.token.ID)
+	require.NoError(f, err)
+	return keys, certificates
+}
