@@ -24,6 +24,12 @@ import (
 	"github.com/perosign/pero/agent/names"
 )
 
+// How long a test waits for what another goroutine does, and how often it looks.
+const (
+	waitLimit = 20 * time.Second
+	tick      = 10 * time.Millisecond
+)
+
 // portal is a running portal.
 type portal struct {
 	t     *testing.T

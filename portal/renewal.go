@@ -2,38 +2,33 @@ package main
 
 import (
 	"bytes"
+	"crypto"
+	_ "crypto/sha512" // SHA-384 and SHA-512 of documents
 	"crypto/x509"
-	"encoding/asn1"
 	"errors"
 	"net/http"
+
+	"github.com/perosign/pero/agent/signature"
 )
 
-// signedBy checks that a CMS with the request inside was signed by the old certificate's key.
+// signedBy checks that cms is one signature over the request, made by the key of the old certificate. Whether the request stands
+// inside the CMS or beside it, it must be this one.
 func signedBy(cms, csr []byte, old *x509.Certificate) error {
-	return &problem{Status: http.StatusUnprocessableEntity, Code: renewalUnsigned, Err: errors.New("not checked")}
-}
-
-// content gives what stands inside a CMS SignedData (RFC 5652 section 5.2), DER.
-func content(cms []byte) ([]byte, error) {
-	var outer struct {
-		Type    asn1.ObjectIdentifier
-		Content asn1.RawValue `asn1:"explicit,tag:0"`
+	report, err := signature.VerifyCAdES(bytes.NewReader(cms), func(h crypto.Hash) ([]byte, error) {
+		sum := h.New()
+		sum.Write(csr)
+		return sum.Sum(nil), nil
+	})
+	switch {
+	case err != nil:
+	case len(report.Signers) != 1:
+		err = errors.New("not exactly one signer")
+	case report.Signers[0].Err != nil:
+		err = report.Signers[0].Err
+	case !bytes.Equal(report.Signers[0].Certificate, old.Raw):
+		err = errors.New("signed with another certificate")
+	default:
+		return nil
 	}
-	if rest, err := asn1.Unmarshal(cms, &outer); err != nil || len(rest) > 0 {
-		return nil, errors.New("not a CMS")
-	}
-	var signed struct {
-		Version int
-		Digests asn1.RawValue
-		Inside  struct {
-			Type    asn1.ObjectIdentifier
-			Content []byte `asn1:"explicit,optional,tag:0"`
-		}
-		Rest []asn1.RawValue `asn1:"optional"`
-	}
-	_ = bytes.Equal
-	if _, err := asn1.Unmarshal(outer.Content.Bytes, &signed); err != nil {
-		return nil, err
-	}
-	return signed.Inside.Content, nil
+	return &problem{Status: http.StatusUnprocessableEntity, Code: renewalUnsigned, Err: err}
 }

@@ -158,6 +158,10 @@ func (s *server) handler() (http.Handler, error) {
 	mux.HandleFunc("POST /api/renewals", s.asCitizen(s.postRenewal))
 	mux.HandleFunc("POST /api/issued", s.asCitizen(s.findIssued))
 	mux.HandleFunc("GET /api/certificates", s.asCitizen(s.listCertificates))
+	mux.HandleFunc("POST /api/documents", s.asCitizen(s.postDocument))
+	mux.HandleFunc("POST /api/signatures", s.asCitizen(s.postSignature))
+	mux.HandleFunc("GET /api/signatures", s.asCitizen(s.listSignatures))
+	mux.HandleFunc("GET /api/signatures/{id}/file", s.signatureContent)
 	mux.HandleFunc("GET /api/messages", s.asCitizen(s.listMessages))
 
 	mux.HandleFunc("POST /api/desk/session", s.api(s.postDeskSession))

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"io"
+	"math/big"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/perosign/pero/agent/signature"
+	"github.com/perosign/pero/portal/ca"
+	"github.com/perosign/pero/tokens"
+)
+
+// sign makes the CMS that Pero would make; content only for an attached one.
+func (h holder) sign(t *testing.T, digest []byte, content io.Reader, size int64) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	k := signature.Key{Chain: [][]byte{h.cert.Raw}, Algorithm: tokens.Algorithm{Scheme: tokens.ECDSA, Hash: crypto.SHA256},
+		Sign: func(_ context.Context, digest []byte) ([]byte, error) {
+			return h.key.Sign(rand.Reader, digest, crypto.SHA256)
+		}}
+	require.NoError(t, signature.CAdES(t.Context(), &out, k, signature.Document{Digest: digest, Content: content, Size: size}, time.Now()))
+	return out.Bytes()
+}
+
+func (h holder) attached(t *testing.T, content []byte) []byte {
+	sum := sha256.Sum256(content)
+	return h.sign(t, sum[:], bytes.NewReader(content), int64(len(content)))
+}
+
+func TestReissue(t *testing.T) {
+	p := start(t)
+	v := p.citizen(1)
+	old := v.issue()
+	serial := ca.Serial(old.cert.SerialNumber)
+	var a, same application
+	v.ok("POST", "/api/renewals", map[string]string{"certificate": serial}, &a)
+	v.ok("POST", "/api/renewals", map[string]string{"certificate": serial}, &same)
+	require.Equal(t, a.RequestID, same.RequestID, "pressing twice is one re-issue")
+	path := "/api/applications/" + a.ID + "/certificate"
+
+	fresh := newKey(t)
+	csr := csrFor(t, fresh, a.Subject)
+	other := csrFor(t, newKey(t), a.Subject)
+	stranger := p.citizen(2).issue()
+	for name, cms := range map[string][]byte{
+		"no signature": nil, "not a CMS": []byte("letter"), "over another request": old.attached(t, other), "by another person": stranger.attached(t, csr),
+		"by the new key": holder{key: fresh, cert: selfSigned(t, fresh)}.attached(t, csr),
+	} {
+		v.refused("POST", path, map[string]any{"csr": csr, "signedRequest": cms}, 422, renewalUnsigned)
+		_ = name
+	}
+	var answer issueAnswer
+	v.ok("POST", path, map[string]any{"csr": csr, "signedRequest": old.attached(t, csr)}, &answer)
+	cert, err := x509.ParseCertificate(answer.Certificates[0])
+	require.NoError(t, err)
+	require.Equal(t, old.cert.RawSubject, cert.RawSubject)
+	require.NotEqual(t, old.cert.RawSubjectPublicKeyInfo, cert.RawSubjectPublicKeyInfo)
+	v.ok("POST", "/api/applications/"+a.ID+"/installed", nil, nil)
+	var list []certificate
+	v.ok("GET", "/api/certificates", nil, &list)
+	require.Len(t, list, 2)
+	require.Equal(t, "valid", list[1].Status, "the old one stays")
+
+	p.citizen(2).refused("POST", "/api/renewals", map[string]string{"certificate": serial}, 403, renewalOther)
+	p.desk().ok("POST", "/api/desk/certificates/"+serial+"/revoke", map[string]string{"reason": "superseded"}, nil)
+	p.desk().refused("POST", "/api/desk/certificates/"+serial+"/revoke", map[string]string{"reason": "superseded"}, 409, alreadyRevoked)
+	p.desk().refused("POST", "/api/desk/certificates/"+serial+"/revoke", map[string]string{"reason": "dislike"}, 422, reasonMissing)
+	p.desk().refused("POST", "/api/desk/certificates/00/revoke", map[string]string{"reason": "superseded"}, 404, notFound)
+	v.refused("POST", "/api/renewals", map[string]string{"certificate": serial}, 409, renewalRevoked)
+}
+
+func TestRevokedBetweenBeginAndRequest(t *testing.T) {
+	p := start(t)
+	v := p.citizen(1)
+	old := v.issue()
+	serial := ca.Serial(old.cert.SerialNumber)
+	var a application
+	v.ok("POST", "/api/renewals", map[string]string{"certificate": serial}, &a)
+	p.desk().ok("POST", "/api/desk/certificates/"+serial+"/revoke", map[string]string{"reason": "keyCompromise"}, nil)
+	csr := csrFor(t, newKey(t), a.Subject)
+	v.refused("POST", "/api/applications/"+a.ID+"/certificate", map[string]any{"csr": csr, "signedRequest": old.attached(t, csr)}, 409, renewalRevoked)
+}
+
+func TestExpiredCertificate(t *testing.T) {
+	p := start(t, func(c *config) { c.Life = time.Nanosecond })
+	v := p.citizen(1)
+	old := v.issue()
+	v.refused("POST", "/api/renewals", map[string]string{"certificate": ca.Serial(old.cert.SerialNumber)}, 409, renewalEnded)
+	var report signatureReport
+	v.ok("POST", "/api/signatures?name=late.txt", old.attached(t, []byte("late")), &report)
+	require.False(t, report.Valid)
+	require.Equal(t, "expired", report.Signers[0].Status)
+}
+
+func selfSigned(t *testing.T, key crypto.Signer) *x509.Certificate {
+	t.Helper()
+	c := &x509.Certificate{SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: "Nobody"}, NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
+	require.NoError(t, err)
+	cert, err := x509.ParseCertificate(der)
+	require.NoError(t, err)
+	return cert
+}
+
+func TestSignatures(t *testing.T) {
+	p := start(t)
+	v := p.citizen(1)
+	h := v.issue()
+	text := []byte("I agree.\n")
+	sum := sha256.Sum256(text)
+	var d document
+	v.ok("POST", "/api/documents?name=consent.txt", text, &d)
+	require.Equal(t, int64(len(text)), d.Size)
+	cms := h.sign(t, sum[:], nil, 0)
+
+	var report signatureReport
+	v.ok("POST", "/api/signatures?document="+d.ID, cms, &report)
+	require.True(t, report.Valid)
+	require.False(t, report.Attached)
+	require.Equal(t, "consent.txt", report.Name)
+	s := report.Signers[0]
+	require.Equal(t, "Иванова Анна Петровна", s.Name)
+	require.Equal(t, "valid", s.Status)
+	require.Equal(t, "B", s.Level)
+	require.True(t, s.Own)
+	require.WithinDuration(t, time.Now(), *s.SigningTime, time.Minute)
+	status, file := v.send("GET", "/api/signatures/"+report.ID+"/file", nil)
+	require.Equal(t, 200, status)
+	require.Equal(t, cms, file)
+
+	// what the portal calls good, openssl does too
+	if _, err := exec.LookPath("openssl"); err != nil {
+		t.Fatal("openssl is not installed: run scripts/test-deps")
+	}
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.p7s"), file, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.txt"), text, 0o600))
+	ssl := func(args ...string) {
+		cmd := exec.Command("openssl", args...)
+		cmd.Dir = dir
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, string(out))
+	}
+	for _, name := range []string{"root", "issuing"} {
+		ssl("x509", "-inform", "DER", "-in", filepath.Join(p.state, "ca", name+".cer"), "-out", name+".pem")
+	}
+	ssl("cms", "-verify", "-cades", "-binary", "-inform", "DER", "-in", "a.p7s", "-content", "a.txt", "-CAfile", "root.pem", "-certfile", "issuing.pem", "-out", "/dev/null")
+
+	v.ok("POST", "/api/signatures?name=inside.txt", h.attached(t, text), &report)
+	require.True(t, report.Valid && report.Attached)
+
+	var changed document
+	v.ok("POST", "/api/documents?name=changed.txt", append([]byte("Not "), text...), &changed)
+	v.ok("POST", "/api/signatures?document="+changed.ID, cms, &report)
+	require.False(t, report.Valid)
+	require.Equal(t, "digest", report.Signers[0].Problem)
+
+	bent := bytes.Clone(cms)
+	bent[len(bent)-3] ^= 1
+	v.ok("POST", "/api/signatures?document="+d.ID, bent, &report)
+	require.False(t, report.Valid)
+
+	other := newKey(t)
+	report = signatureReport{}
+	v.ok("POST", "/api/signatures?document="+d.ID, holder{key: other, cert: selfSigned(t, other)}.sign(t, sum[:], nil, 0), &report)
+	require.False(t, report.Valid)
+	require.Equal(t, "untrusted", report.Signers[0].Status)
+
+	v.refused("POST", "/api/signatures?document="+d.ID, []byte("no CMS"), 422, signatureBad)
+	v.refused("POST", "/api/signatures?name=x", cms, 422, signatureBad) // detached, and no document
+	p.citizen(2).refused("POST", "/api/signatures?document="+d.ID, cms, 404, notFound)
+	status, _ = p.citizen(2).send("GET", "/api/signatures/"+report.ID+"/file", nil)
+	require.Equal(t, 404, status)
+
+	p.desk().ok("POST", "/api/desk/certificates/"+ca.Serial(h.cert.SerialNumber)+"/revoke", map[string]string{"reason": "keyCompromise"}, nil)
+	report = signatureReport{}
+	v.ok("POST", "/api/signatures?document="+d.ID, cms, &report)
+	require.False(t, report.Valid)
+	require.Equal(t, "revoked", report.Signers[0].Status)
+	require.Equal(t, "keyCompromise", report.Signers[0].Reason)
+	var journal []signatureReport
+	v.ok("GET", "/api/signatures", nil, &journal)
+	require.Len(t, journal, 6)
+	left, err := filepath.Glob(filepath.Join(p.state, "signatures", ".new-*"))
+	require.NoError(t, err)
+	require.Empty(t, left, "what was refused leaves no file")
+}
+
+// pattern is a document that needs no memory.
+type pattern struct{}
+
+func (pattern) Read(b []byte) (int, error) { return len(b), nil }
+
+func TestLargeDocumentNeedsNoMemory(t *testing.T) {
+	p := start(t)
+	v := p.citizen(1)
+	const size = 256 << 20
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	var d document
+	v.ok("POST", "/api/documents?name=large.bin", io.LimitReader(pattern{}, size), &d)
+	runtime.ReadMemStats(&after)
+	require.Equal(t, int64(size), d.Size)
+	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(16<<20))
+}
