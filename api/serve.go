@@ -115,7 +115,7 @@ func (s *session) begin(frame []byte) {
 		return
 	}
 	if r.Method == cancelRequest.name || r.Method == syncDocument.name { // in the order of the frames
-		s.finish(r, do, s.ctx)
+		s.finish(s.ctx, r, do)
 		return
 	}
 	ctx, cancel := context.WithCancel(WithProgress(s.ctx, s.progress(r.ID)))
@@ -137,16 +137,20 @@ func (s *session) begin(frame []byte) {
 	}
 	s.running.Go(func() {
 		defer cancel()
-		s.finish(r, do, ctx)
+		s.finish(ctx, r, func(s *session, ctx context.Context) (any, error) {
+			defer func() {
+				s.mu.Lock()
+				delete(s.requests, r.ID)
+				s.mu.Unlock()
+			}()
+			return do(s, ctx)
+		})
 	})
 }
 
 // finish does a request and answers it.
-func (s *session) finish(r request, do work, ctx context.Context) {
-	result, err := s.do(r.Method, do, ctx)
-	s.mu.Lock()
-	delete(s.requests, r.ID)
-	s.mu.Unlock()
+func (s *session) finish(ctx context.Context, r request, do work) {
+	result, err := s.do(ctx, r.Method, do)
 	if s.ctx.Err() != nil {
 		return
 	}
@@ -163,7 +167,7 @@ func (s *session) finish(r request, do work, ctx context.Context) {
 }
 
 // do keeps a mistake in one request from ending the others.
-func (s *session) do(name string, do work, ctx context.Context) (result any, err error) {
+func (s *session) do(ctx context.Context, name string, do work) (result any, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.options.Log.Error("request failed", "method", name, "panic", p, "stack", string(debug.Stack()))
