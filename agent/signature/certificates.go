@@ -46,7 +46,8 @@ func certificatesOf(data []byte) ([][]byte, error) {
 	if _, err := parseCertificate(raw.Bytes()); err == nil {
 		return [][]byte{raw.Bytes()}, nil
 	}
-	v := &verifier{berReader: newBER(&raw), skipContent: true}
+	v := newVerifier(&raw)
+	v.undecided = true
 	if err := v.signedData(); err != nil {
 		return nil, err
 	}

@@ -17,6 +17,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -181,14 +183,10 @@ func rootPEM(t testing.TB, dir string) string {
 	return file(t, dir, "root.pem", pemOf("CERTIFICATE", authority()[0].chain[0]))
 }
 
-func oid(t testing.TB, s string) asn1.ObjectIdentifier {
-	t.Helper()
-	o, err := x509.ParseOID(s)
-	require.NoError(t, err)
-	var out asn1.ObjectIdentifier
-	der, err := o.MarshalBinary()
-	require.NoError(t, err)
-	_, err = asn1.Unmarshal(append([]byte{6, byte(len(der))}, der...), &out)
-	require.NoError(t, err)
-	return out
+func extensionOf(id string, value []byte) pkix.Extension {
+	var oid asn1.ObjectIdentifier
+	for part := range strings.SplitSeq(id, ".") {
+		oid = append(oid, must(strconv.Atoi(part)))
+	}
+	return pkix.Extension{Id: oid, Value: value}
 }

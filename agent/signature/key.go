@@ -26,8 +26,8 @@ type publicKey struct {
 	name string              // for people: "RSA 2048", "EC P-256"
 	alg  tokens.KeyAlgorithm // "" for a size the protocol does not name
 	key  any                 // *rsa.PublicKey, *ecdsa.PublicKey
-	// pss is set when the key itself allows PSS alone (RFC 4055 section 1.2).
-	pss bool
+	pss  bool                // the key itself allows PSS alone (RFC 4055 section 1.2)
+	only []byte              // and only with these parameters, when not nil (section 3.3)
 }
 
 // curves is the table of named curves (RFC 5480 section 2.1.1.1).
@@ -63,6 +63,9 @@ func parsePublic(spki []byte) (*publicKey, error) {
 			return nil, err
 		}
 		p := &publicKey{oid: oidRSA, key: k, name: fmt.Sprintf("RSA %d", k.N.BitLen()), pss: id.oid.Equal(oidPSS)}
+		if p.pss {
+			p.only = id.params
+		}
 		switch k.N.BitLen() {
 		case 2048:
 			p.alg = tokens.RSA2048
@@ -119,7 +122,7 @@ func Check(public []byte, alg tokens.Algorithm, digest, sig []byte) error {
 }
 
 func check(p *publicKey, a algorithm, sum, sig []byte) error {
-	if !a.key.Equal(p.oid) || p.pss && a.Scheme != tokens.RSAPSS {
+	if !a.key.Equal(p.oid) || p.pss && (a.Scheme != tokens.RSAPSS || p.only != nil && !a.x509.matches(identifier{oidPSS, p.only})) {
 		return fmt.Errorf("%s with %s: %w", a.name, p.name, ErrAlgorithm)
 	}
 	if len(sum) != a.digest.size {

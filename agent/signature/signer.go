@@ -33,11 +33,9 @@ func (v *verifier) verify(info *signerInfo) (Signer, error) {
 		s.Err = malformed("no signed attributes")
 		return s, nil
 	}
-	var sum []byte
-	if !v.skipContent {
-		if sum, err = v.documentDigest(d); err != nil {
-			return s, err
-		}
+	sum, err := v.documentDigest(d)
+	if err != nil {
+		return s, err
 	}
 	s.Err = func() error {
 		if err := v.describe(&s, info); err != nil {
@@ -144,7 +142,10 @@ func (v *verifier) content(info *signerInfo, sum []byte) error {
 	if err != nil || !has || !in.ReadASN1(&signed, cbasn1.OCTET_STRING) || !in.Empty() {
 		return errors.Join(err, malformed("message-digest"))
 	}
-	if !v.skipContent && (len(sum) == 0 || !bytes.Equal(sum, signed)) {
+	if v.undecided && !v.report.Attached {
+		return nil
+	}
+	if len(sum) == 0 || !bytes.Equal(sum, signed) {
 		return ErrDigest
 	}
 	return nil

@@ -59,7 +59,8 @@ func VerifyCAdES(r io.Reader, digest func(crypto.Hash) ([]byte, error)) (*Report
 	if err != nil {
 		return nil, err
 	}
-	v := &verifier{berReader: newBER(plain), external: digest, sums: map[crypto.Hash][]byte{}}
+	v := newVerifier(plain)
+	v.external = digest
 	if err := v.signedData(); err != nil {
 		return nil, err
 	}
@@ -72,12 +73,16 @@ func VerifyCAdES(r io.Reader, digest func(crypto.Hash) ([]byte, error)) (*Report
 type verifier struct {
 	*berReader
 	external     func(crypto.Hash) ([]byte, error)
-	skipContent  bool
+	undecided    bool // a detached document is not there: what is signed over its digest is judged without it
 	report       Report
 	contentType  asn1.ObjectIdentifier
 	listed       []digest
 	sums         map[crypto.Hash][]byte // of the document
 	certificates []*certificate
+}
+
+func newVerifier(r io.Reader) *verifier {
+	return &verifier{berReader: newBER(r), sums: map[crypto.Hash][]byte{}}
 }
 
 // signedData walks SignedData (RFC 5652 section 5.1).
@@ -219,18 +224,16 @@ func (v *verifier) encapsulated() (err error) {
 	}
 	v.report.Attached = true
 	hashes := make([]hash.Hash, len(v.listed))
-	writers := make([]io.Writer, 0, len(v.listed))
-	if !v.skipContent {
-		for i, d := range v.listed {
-			hashes[i] = d.new()
-			writers = append(writers, hashes[i])
-		}
+	writers := make([]io.Writer, len(v.listed))
+	for i, d := range v.listed {
+		hashes[i] = d.new()
+		writers[i] = hashes[i]
 	}
 	if v.report.ContentSize, err = v.octets(content, io.MultiWriter(writers...)); err != nil {
 		return err
 	}
-	for i := range writers {
-		v.sums[v.listed[i].hash] = hashes[i].Sum(nil)
+	for i, d := range v.listed {
+		v.sums[d.hash] = hashes[i].Sum(nil)
 	}
 	if err := v.leave("content"); err != nil {
 		return err
@@ -402,7 +405,7 @@ func (v *verifier) identifier() (identifier, error) {
 func (v *verifier) documentDigest(d digest) ([]byte, error) {
 	sum, attached := v.sums[d.hash]
 	if v.external == nil {
-		if !v.report.Attached {
+		if !v.report.Attached && !v.undecided {
 			return nil, ErrDocumentNeeded
 		}
 		return sum, nil

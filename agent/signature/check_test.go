@@ -1,0 +1,105 @@
+package signature_test
+
+import (
+	"crypto"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/perosign/pero/agent/signature"
+	"github.com/perosign/pero/tokens"
+	"github.com/stretchr/testify/require"
+)
+
+// outside gives a file of the outside test data, which is not part of the project.
+func outside(t testing.TB, path string) []byte {
+	t.Helper()
+	dir := os.Getenv("PERO_DATA")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "shared", "data")
+	}
+	data, err := os.ReadFile(filepath.Join(dir, path))
+	if err != nil {
+		t.Skipf("the outside test data is not here (set PERO_DATA): %v", err)
+	}
+	return data
+}
+
+// Published vectors with verdicts: forged, malleable and oddly encoded signatures.
+func TestWycheproof(t *testing.T) {
+	hashes := map[string]crypto.Hash{"SHA-256": crypto.SHA256, "SHA-384": crypto.SHA384, "SHA-512": crypto.SHA512}
+	for name, scheme := range map[string]tokens.Scheme{
+		"ecdsa_secp256r1_sha256_test": tokens.ECDSA, "ecdsa_secp384r1_sha384_test": tokens.ECDSA, "ecdsa_secp521r1_sha512_test": tokens.ECDSA,
+		"rsa_pss_2048_sha256_mgf1_32_test": tokens.RSAPSS, "rsa_pss_2048_sha256_mgf1_32_params_test": tokens.RSAPSS, "rsa_pss_2048_sha384_mgf1_48_test": tokens.RSAPSS,
+		"rsa_pss_3072_sha256_mgf1_32_test": tokens.RSAPSS, "rsa_pss_misc_test": tokens.RSAPSS, "rsa_pss_misc_params_test": tokens.RSAPSS,
+	} {
+		t.Run(name, func(t *testing.T) {
+			var file struct {
+				TestGroups []struct {
+					PublicKeyDer string
+					Sha, MgfSha  string
+					SLen         int
+					Tests        []struct {
+						TcID             int
+						Comment, Result  string
+						Msg, Sig, Params string
+					}
+				}
+			}
+			require.NoError(t, json.Unmarshal(outside(t, "wycheproof/testvectors_v1/"+name+".json"), &file))
+			valid, invalid := 0, 0
+			for _, g := range file.TestGroups {
+				h, known := hashes[g.Sha]
+				if !known {
+					continue
+				}
+				// Only PSS with one hash and a salt as long as the digest is taken here; the rest must be refused.
+				taken := scheme != tokens.RSAPSS || g.MgfSha == g.Sha && g.SLen == h.Size()
+				key := must(hex.DecodeString(g.PublicKeyDer))
+				for _, c := range g.Tests {
+					err := signature.Check(key, tokens.Algorithm{Scheme: scheme, Hash: h}, sum(h, must(hex.DecodeString(c.Msg))), must(hex.DecodeString(c.Sig)))
+					if taken && c.Result == "valid" {
+						require.NoError(t, err, "%d %s", c.TcID, c.Comment)
+						valid++
+					} else {
+						require.Error(t, err, "%d %s", c.TcID, c.Comment)
+						invalid++
+					}
+				}
+			}
+			t.Logf("%d valid, %d refused", valid, invalid)
+			require.Positive(t, valid)
+		})
+	}
+}
+
+func TestKeysAndAlgorithmsThatDoNotFit(t *testing.T) {
+	for alg, s := range keys() {
+		got, err := signature.KeyAlgorithmOf(s.public())
+		require.NoError(t, err)
+		require.Equal(t, alg, got)
+	}
+	pub, _, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	ed := must(x509.MarshalPKIXPublicKey(pub))
+	_, err = signature.KeyAlgorithmOf(ed)
+	require.ErrorIs(t, err, signature.ErrAlgorithm)
+	_, err = signature.KeyAlgorithmOf([]byte("key"))
+	require.ErrorIs(t, err, signature.ErrMalformed)
+
+	digest := sum(crypto.SHA256, nil)
+	ec := tokens.Algorithm{Scheme: tokens.ECDSA, Hash: crypto.SHA256}
+	require.ErrorIs(t, signature.Check(keys()[tokens.RSA2048].public(), ec, digest, nil), signature.ErrAlgorithm)
+	require.ErrorIs(t, signature.Check(keys()[tokens.ECP256].public(), tokens.Algorithm{Scheme: tokens.ECDSA, Hash: crypto.SHA1}, digest[:20], nil), signature.ErrAlgorithm)
+	require.ErrorIs(t, signature.Check(keys()[tokens.ECP256].public(), ec, digest[:20], nil), signature.ErrMalformed)
+	require.ErrorIs(t, signature.Check(keys()[tokens.ECP256].public(), ec, digest, nil), signature.ErrInvalid)
+
+	off := keys()[tokens.ECP256].public()
+	off[len(off)-1] ^= 1 // no longer on the curve
+	require.ErrorIs(t, signature.Check(off, ec, digest, nil), signature.ErrMalformed)
+}

@@ -1,0 +1,99 @@
+package signature
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strconv"
+)
+
+// cms describes a CMS ContentInfo: SignedData with its signers and certificates, of any other type the type alone.
+func (i inspector) cms(data []byte) (Description, error) {
+	d := Description{Kind: KindCMS}
+	r := newVerifier(bytes.NewReader(data))
+	if err := r.into("ContentInfo", sequenceTag); err != nil {
+		return d, err
+	}
+	oid, err := r.oid()
+	if err != nil {
+		return d, err
+	}
+	d.add("inspect.contentType", oidName(oid))
+	if !oid.Equal(oidSignedData) {
+		return d, nil
+	}
+	v := newVerifier(bytes.NewReader(data))
+	v.undecided = true
+	if err := v.signedData(); err != nil {
+		return d, err
+	}
+	if len(v.report.Signers) > 0 {
+		d.signers(&v.report)
+	}
+	all := inspector{issuers: slices.Concat(i.issuers, v.certificates), inside: true}
+	for _, der := range v.report.Certificates {
+		c, err := all.certificate(der)
+		if err != nil {
+			return d, err
+		}
+		d.Nested = append(d.Nested, c)
+	}
+	return d, nil
+}
+
+func (d *Description) signers(r *Report) {
+	d.word("inspect.packaging", map[bool]string{true: "inspect.packaging.attached", false: "inspect.packaging.detached"}[r.Attached])
+	if r.Attached {
+		d.add("inspect.contentSize", strconv.FormatInt(r.ContentSize, 10))
+	}
+	var worst error
+	for _, s := range r.Signers {
+		one := s.describe()
+		if !r.Attached && s.Err == nil {
+			one.Holds = nil
+		}
+		d.Nested = append(d.Nested, one)
+		if s.Err != nil && (worst == nil || errors.Is(worst, ErrAlgorithm)) {
+			worst = s.Err
+		}
+	}
+	if worst != nil || r.Attached {
+		d.holds(worst)
+	} else {
+		d.word("inspect.unchecked", "inspect.unchecked.document")
+	}
+}
+
+func (s Signer) describe() Description {
+	d := Description{Kind: KindSigner}
+	if c, err := parseCertificate(s.Certificate); err == nil {
+		// A name that cannot be read is missing here and told at the certificate.
+		_ = d.name("inspect.subject", c.subject, false)
+	}
+	d.time("inspect.signingTime", s.SigningTime)
+	d.add("inspect.signatureAlgorithm", s.Algorithm)
+	if s.Level != "" {
+		d.add("inspect.level", "CAdES-"+s.Level+"-"+s.Level)
+	}
+	d.add("inspect.mediaType", s.MediaType)
+	if s.Err != nil {
+		d.word("inspect.problem", "inspect.problem."+problem(s.Err))
+	}
+	d.holds(s.Err)
+	return d
+}
+
+// problem names what is wrong with a signer, for the catalogue.
+func problem(err error) string {
+	switch {
+	case errors.Is(err, ErrAlgorithm):
+		return "algorithm"
+	case errors.Is(err, ErrDigest):
+		return "document"
+	case errors.Is(err, ErrCertificate):
+		return "certificate"
+	case errors.Is(err, ErrMalformed):
+		return "malformed"
+	}
+	return "signature"
+}
