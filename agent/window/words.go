@@ -1,0 +1,292 @@
+package window
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/perosign/pero/agent/locale"
+	"github.com/perosign/pero/tokens"
+)
+
+// Lengths, in characters, of what comes from elsewhere.
+const (
+	longestName    = 60
+	longestValue   = 90
+	longestPurpose = 120
+	mostListed     = 12 // documents; the others are told by their number and one fingerprint
+	leastListed    = 3  // rather a window of their own than fewer
+)
+
+// page is one window's worth of words. Its content never changes once it is shown.
+type page struct {
+	title, text, trouble     string
+	prompt, repeat, unequal  string // of a PIN
+	ok, cancel, block        string
+	yesWord, blockWord, tell string // of a terminal
+}
+
+// words turns prompts into pages.
+type words struct {
+	*locale.Locale
+	zone *time.Location
+}
+
+func (w *Window) words(p tokens.Prompt) words {
+	if p.Language == "" {
+		p.Language = w.language
+	}
+	return words{locale.For(p.Language), time.Local}
+}
+
+// pin gives the pages for a PIN: the last takes it, those before it are only agreed to. room is what a window can show, in octets
+// as cost counts them; 0 is any amount.
+func (w words) pin(p tokens.Prompt, s tokens.PINState, room int) []page {
+	pages := w.pages(p, s, room)
+	last := &pages[len(pages)-1]
+	last.prompt = w.Say("window.prompt")
+	if s.New {
+		last.prompt, last.repeat, last.unequal = w.Say("window.prompt.new"), w.Say("window.prompt.repeat"), w.Say("window.unequal")
+	}
+	last.trouble = w.trouble(p.Token, s)
+	return pages
+}
+
+// confirm gives the pages for a yes.
+func (w words) confirm(p tokens.Prompt, room int) []page {
+	pages := w.pages(p, tokens.PINState{}, room)
+	last := &pages[len(pages)-1]
+	if p.Act == tokens.ActAccess {
+		last.cancel, last.block = w.Say("window.cancel.access"), w.Say("window.block")
+		last.blockWord = w.Say("window.ask.blockword")
+		last.tell = w.Say("window.ask.block", locale.Values{"Block": last.block}) + " " +
+			w.Say("window.ask.yes", locale.Values{"OK": last.ok, "Cancel": last.cancel})
+	}
+	return pages
+}
+
+// finalTry gives the page that comes before the last try. With a PIN pad it is the only window before the login, so it shows all.
+func (w words) finalTry(p tokens.Prompt, s tokens.PINState, room int) []page {
+	consequence := w.Say("window.final.consequence")
+	var pages []page
+	if p.Token.PINPad {
+		pages = w.pages(p, s, room)
+	}
+	last := page{title: w.Say("window.title.final"), text: join([]string{consequence}, []string{w.token(p)}), ok: w.Say("window.ok.final"),
+		cancel: w.Say("window.cancel"), yesWord: w.Say("window.ask.yesword")}
+	last.tell = w.Say("window.ask.yes", locale.Values{"OK": last.ok, "Cancel": last.cancel})
+	return append(pages, last)
+}
+
+func (w words) pages(p tokens.Prompt, s tokens.PINState, room int) []page {
+	head, tail := w.head(p), w.tail(p, s)
+	list := w.middle(p, room)
+	texts := layOut(head, list, tail, w.Say("window.next"), room)
+	pages := make([]page, len(texts))
+	for i, text := range texts {
+		pages[i] = page{title: w.Say("window.title"), text: text, ok: w.Say("window.ok.next"), cancel: w.Say("window.cancel"),
+			yesWord: w.Say("window.ask.yesword")}
+	}
+	pages[len(pages)-1].ok = w.Say("window.ok." + string(p.Act))
+	for i := range pages {
+		pages[i].tell = w.Say("window.ask.yes", locale.Values{"OK": pages[i].ok, "Cancel": pages[i].cancel})
+	}
+	return pages
+}
+
+// head says who asks for what.
+func (w words) head(p tokens.Prompt) []string {
+	act := w.Say("window.act."+string(p.Act), locale.Values{"Count": len(p.Documents)})
+	if p.Origin == "" {
+		return []string{w.Say("window.self"), act + "."}
+	}
+	lines := []string{
+		w.Say("window.site", locale.Values{"Site": site(p.Origin)}),
+		act + ".",
+		w.Say("window.origin", locale.Values{"Origin": plain(p.Origin, 255)}),
+	}
+	if p.Purpose != "" {
+		lines = append(lines, w.Say("window.purpose", locale.Values{"Purpose": plain(p.Purpose, longestPurpose)}))
+	}
+	return lines
+}
+
+// tail says with what: the token, the certificate; and what is to be known of the PIN.
+func (w words) tail(p tokens.Prompt, s tokens.PINState) []string {
+	var lines []string
+	if p.Key != "" {
+		lines = append(lines, w.Say("window.key", locale.Values{"Key": strings.ToUpper(string(p.Key))}))
+	}
+	if p.Holder != "" {
+		lines = append(lines, w.Say("window.holder", locale.Values{"Holder": plain(p.Holder, longestValue)}))
+	}
+	if issuer := w.issuer(p); issuer != "" {
+		lines = append(lines, issuer)
+	}
+	if p.Token.ID != "" || p.Token.Label != "" {
+		lines = append(lines, w.token(p))
+	}
+	if p.Hold > 0 {
+		lines = append(lines, "", w.Say("window.hold", locale.Values{"Minutes": int((p.Hold + time.Minute - 1) / time.Minute)}))
+	}
+	if p.PINs > 1 {
+		times := w.Say("window.times", locale.Values{"Count": p.PINs})
+		if s.Nth > 0 {
+			times += ", " + w.Say("window.nth", locale.Values{"Nth": s.Nth})
+		}
+		lines = append(lines, times+".")
+	}
+	if s.New {
+		lines = append(lines, "", w.Say("window.new"))
+	}
+	if p.Token.PINPad {
+		lines = append(lines, "", w.Say("window.pinpad"))
+	}
+	return lines
+}
+
+func (w words) issuer(p tokens.Prompt) string {
+	var parts []string
+	if p.Issuer != "" {
+		parts = append(parts, w.Say("window.issuer", locale.Values{"Issuer": plain(p.Issuer, longestName)}))
+	}
+	if !p.NotAfter.IsZero() {
+		layout := "2 January 2006"
+		if w.Language == "ru" {
+			layout = "02.01.2006"
+		}
+		parts = append(parts, w.Say("window.until", locale.Values{"Date": p.NotAfter.In(w.zone).Format(layout)}))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (w words) token(p tokens.Prompt) string {
+	t := p.Token
+	name := plain(t.Label, longestName)
+	if model := plain(t.Model, 32); model != "" && model != name && t.Carrier != tokens.File {
+		name = strings.TrimSpace(name + " (" + model + ")")
+	}
+	switch {
+	case p.Act == tokens.ActRestore:
+		return w.Say("window.copy", locale.Values{"Token": name})
+	case t.Carrier == tokens.File:
+		return w.Say("window.file", locale.Values{"Token": name})
+	}
+	line := w.Say("window.token", locale.Values{"Token": name})
+	if reader := plain(t.Reader, longestName); reader != "" && reader != name {
+		line += ", " + w.Say("window.reader", locale.Values{"Reader": reader})
+	}
+	return line
+}
+
+// trouble is what the token said of its PIN: flags, for it has no number of tries.
+func (w words) trouble(t tokens.Token, s tokens.PINState) string {
+	var parts []string
+	switch {
+	case s.Wrong:
+		parts = append(parts, w.Say("window.wrong"))
+	case s.Length && t.MaxPIN > 0:
+		parts = append(parts, w.Say("window.length.range", locale.Values{"Min": max(t.MinPIN, 1), "Max": t.MaxPIN}))
+	case s.Length && t.MinPIN > 1:
+		parts = append(parts, w.Say("window.length.min", locale.Values{"Min": t.MinPIN}))
+	case s.Length:
+		parts = append(parts, w.Say("window.length.empty"))
+	}
+	switch {
+	case s.FinalTry:
+		parts = append(parts, w.Say("window.final"))
+	case s.Low:
+		parts = append(parts, w.Say("window.low"))
+	}
+	return strings.Join(parts, " ")
+}
+
+// section is the part of a page that may be long.
+type section struct {
+	title string
+	items []string              // each may have several lines
+	more  func(from int) string // a line that stands for items[from:]; nil: every item is to be seen
+	least int                   // items to show before a window of their own is better
+}
+
+func (w words) middle(p tokens.Prompt, room int) section {
+	if len(p.Documents) > 0 {
+		return w.documents(p.Documents)
+	}
+	var list section
+	if len(p.Subject) > 0 {
+		list.title = w.Say("window.subject")
+	}
+	for _, f := range p.Subject {
+		id := "window.subject." + f.Name
+		name := w.Say(id)
+		if name == id {
+			name = plain(f.Name, 32)
+		}
+		list.items = append(list.items, w.Say("window.field", locale.Values{"Name": name, "Value": plain(f.Value, longestValue)}))
+	}
+	return list
+}
+
+func (w words) documents(documents []tokens.PromptDocument) section {
+	list := section{title: w.Say("window.documents"), least: min(leastListed, len(documents))}
+	for i, d := range documents[:min(mostListed, len(documents))] {
+		values := locale.Values{"Number": i + 1, "Name": plain(d.Name, longestName), "Size": w.size(d.Size)}
+		first, second := "window.document", "window.fingerprint"
+		if d.Size < 0 {
+			first = "window.unseen"
+		}
+		if len(d.SHA256) != 2*sha256.Size {
+			second = "window.digest"
+		}
+		list.items = append(list.items, w.Say(first, values)+"\n   "+w.Say(second, locale.Values{"SHA256": fingerprint(d.SHA256, len(documents) == 1)}))
+	}
+	list.more = func(from int) string {
+		h := sha256.New()
+		for _, d := range documents[from:] {
+			fmt.Fprintln(h, d.SHA256) // what "printf '%s\n' ... | sha256sum" gives
+		}
+		return w.Say("window.more", locale.Values{"Count": len(documents) - from, "SHA256": fingerprint(hex.EncodeToString(h.Sum(nil)), false)})
+	}
+	if len(documents) > mostListed {
+		list.items = append(list.items, make([]string, len(documents)-mostListed)...) // never shown
+	}
+	return list
+}
+
+// fingerprint groups a digest in eights; the short form is its first and last eight digits.
+func fingerprint(digest string, full bool) string {
+	digest = plain(digest, 128)
+	if len(digest) <= 16 {
+		return digest
+	}
+	if !full {
+		return digest[:8] + "…" + digest[len(digest)-8:]
+	}
+	var groups []string
+	for ; len(digest) > 8; digest = digest[8:] {
+		groups = append(groups, digest[:8])
+	}
+	return strings.Join(append(groups, digest), " ")
+}
+
+func (w words) size(n int64) string {
+	units := []string{"b", "kb", "mb", "gb"}
+	value, unit := float64(n), 0
+	for value >= 1000 && unit < len(units)-1 {
+		value /= 1024
+		unit++
+	}
+	digits := 0
+	if unit > 0 && value < 10 {
+		digits = 1
+	}
+	number := strconv.FormatFloat(value, 'f', digits, 64)
+	if w.Language == "ru" {
+		number = strings.Replace(number, ".", ",", 1)
+	}
+	return w.Say("window.size."+units[unit], locale.Values{"Size": number})
+}
