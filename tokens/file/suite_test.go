@@ -76,4 +76,3 @@ func TestSuiteInChildren(t *testing.T) {
 	c.Algorithms = []tokens.KeyAlgorithm{tokens.RSA2048, tokens.ECP521} // the others differ in nothing that a pipe would see
 	tokentest.Suite(t, c)
 }
-

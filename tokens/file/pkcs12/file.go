@@ -303,14 +303,27 @@ func (f *File) Open(password []byte) (*Store, *Lock, error) {
 	if f.Native {
 		return f.openNative(password)
 	}
+	store, err := f.openForeign(password)
+	if err != nil {
+		return nil, nil, err
+	}
+	lock, err := NewLock(password)
+	if err != nil {
+		store.Wipe()
+		return nil, nil, err
+	}
+	return store, lock, nil
+}
+
+func (f *File) openForeign(password []byte) (*Store, error) {
 	b := &budget{f.limit}
 	if f.mac != nil {
 		good, err := f.mac.check(f.content, password, b)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if !good {
-			return nil, nil, f.whyRefused(func(k *shrouded) ([]byte, error) { return decrypt(k.algorithm, password, k.ciphertext, b) })
+			return nil, f.whyRefused(func(k *shrouded) ([]byte, error) { return decrypt(k.algorithm, password, k.ciphertext, b) })
 		}
 	}
 	wrong := ErrDamaged
@@ -322,14 +335,9 @@ func (f *File) Open(password []byte) (*Store, *Lock, error) {
 		if errors.Is(err, errDecrypt) {
 			err = wrong
 		}
-		return nil, nil, err
+		return nil, err
 	}
-	lock, err := NewLock(password)
-	if err != nil {
-		store.Wipe()
-		return nil, nil, err
-	}
-	return store, lock, nil
+	return store, nil
 }
 
 // decryptAll opens a foreign file. errDecrypt when a plaintext makes no sense.

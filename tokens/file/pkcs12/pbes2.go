@@ -85,7 +85,7 @@ func readPBKDF2(a algorithmIdentifier) (p pbkdf2Params, err error) {
 	if !params.ReadASN1(&in, cb.SEQUENCE) ||
 		!in.ReadASN1Bytes(&p.salt, cb.OCTET_STRING) || len(p.salt) > maxSalt ||
 		!in.ReadASN1Integer(&p.iterations) ||
-		!in.ReadOptionalASN1Integer(&p.keySize, cb.INTEGER, 0) || p.keySize < 0 || p.keySize > 64 {
+		in.PeekASN1Tag(cb.INTEGER) && (!in.ReadASN1Integer(&p.keySize) || p.keySize < 1 || p.keySize > 64) {
 		return p, fmt.Errorf("%w: PBKDF2 parameters", ErrDamaged)
 	}
 	p.prf = asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 7}
