@@ -106,6 +106,9 @@ func (a *Agent) worded(err error) *api.Error {
 	out := &api.Error{Reason: reasonOf(err), Err: err}
 	if e := (*api.Error)(nil); errors.As(err, &e) {
 		out.Member = e.Member
+		if e == err {
+			out.Err = e.Err
+		}
 	}
 	if v := (*names.ValueError)(nil); out.Member == "" && errors.As(err, &v) {
 		out.Member = "subject." + v.Member
