@@ -123,7 +123,7 @@ async function reach({ port, secure, signal, onState }) {
 // ping is true when something answered: with 'cors', that it was Pero and let this site in.
 async function ping(url, mode, signal) {
   try {
-    const answer = await fetch(url, { mode, signal, credentials: 'omit', cache: 'no-store', redirect: 'error', referrerPolicy: 'no-referrer' });
+    const answer = await fetch(url, { mode, signal, credentials: 'omit', cache: 'no-store', redirect: mode === 'cors' ? 'error' : 'follow', referrerPolicy: 'no-referrer' });
     return mode === 'no-cors' || answer.status === 204;
   } catch (e) {
     signal?.throwIfAborted();
@@ -148,11 +148,11 @@ function open(url, signal) {
     };
     const settle = (value) => {
       signal?.removeEventListener('abort', stop);
-      socket.onopen = socket.onclose = null;
+      socket.onopen = socket.onerror = socket.onclose = null;
       resolve(value);
     };
     socket.onopen = () => settle(socket);
-    socket.onclose = () => settle(null);
+    socket.onerror = socket.onclose = () => settle(null); // a policy of the page gives an error without a close
     signal?.addEventListener('abort', stop, { once: true });
   });
 }
