@@ -122,15 +122,6 @@ func lookup(alg tokens.Algorithm) (algorithm, error) {
 	return algorithm{}, fmt.Errorf("scheme %d with hash %d: %w", alg.Scheme, alg.Hash, ErrAlgorithm)
 }
 
-func digestOf(h crypto.Hash) (digest, error) {
-	for _, d := range digests {
-		if d.hash == h {
-			return d, nil
-		}
-	}
-	return digest{}, fmt.Errorf("hash %d: %w", h, ErrAlgorithm)
-}
-
 // byDigestID finds a digest by its AlgorithmIdentifier; parameters are absent or NULL (RFC 5754 section 2).
 func byDigestID(id identifier) (digest, error) {
 	for _, d := range digests {

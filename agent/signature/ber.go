@@ -3,6 +3,7 @@ package signature
 import (
 	"bufio"
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -67,8 +68,9 @@ func truncated(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return malformed("it ends too early")
 	}
-	if errors.Is(err, ErrMalformed) {
-		return err
+	var corrupt base64.CorruptInputError
+	if errors.As(err, &corrupt) {
+		return malformed("base64")
 	}
 	return fmt.Errorf("read signature: %w", err)
 }

@@ -41,7 +41,7 @@ func certificatesOf(data []byte) ([][]byte, error) {
 	}
 	var raw bytes.Buffer
 	if _, err := raw.ReadFrom(plain); err != nil {
-		return nil, truncated(malformed("base64"))
+		return nil, malformed("base64")
 	}
 	if _, err := parseCertificate(raw.Bytes()); err == nil {
 		return [][]byte{raw.Bytes()}, nil

@@ -79,7 +79,6 @@ func header(tag cbasn1.Tag, n int64) []byte {
 	return append([]byte{byte(tag), 0x80 | byte(len(length))}, length...)
 }
 
-// addIssuerSerial writes issuer and serial number of a certificate; wrap says how the issuer is wrapped (SignerInfo: not; ESS: GeneralNames).
 func (c *certificate) addSerial(b *cryptobyte.Builder) {
 	b.AddASN1(cbasn1.INTEGER, func(b *cryptobyte.Builder) { b.AddBytes(c.serial) })
 }

@@ -141,8 +141,9 @@ func readRequest(der []byte) (*Request, error) {
 		if r.extensions, err = readExtensions(&value); err != nil {
 			return nil, err
 		}
-		if r.Extensions, err = readRequested(r.extensions); err != nil {
-			return nil, err
+		var damaged []extension
+		if r.Extensions, damaged = readRequested(r.extensions); len(damaged) > 0 {
+			return nil, malformed("extension " + damaged[0].oid.String())
 		}
 		for _, e := range r.extensions {
 			r.Requested[e.oid.String()] = e.value

@@ -230,9 +230,8 @@ func marshalExtensions(list []extension) []byte {
 	return b.BytesOrPanic()
 }
 
-// readRequested turns encoded extensions back into Extensions. Unknown ones are left out; a known one that is malformed is an error.
-func readRequested(list []extension) (Extensions, error) {
-	var e Extensions
+// readRequested turns encoded extensions back into Extensions. Unknown ones are left out; known ones that are malformed are given back.
+func readRequested(list []extension) (e Extensions, damaged []extension) {
 	for _, x := range list {
 		in := cryptobyte.String(x.value)
 		ok := true
@@ -249,16 +248,17 @@ func readRequested(list []extension) (Extensions, error) {
 			e.SubjectSignTool, ok = readText(in)
 		case x.oid.Equal(oidIdentificationKind):
 			var n int
-			ok = in.ReadASN1Integer(&n) && in.Empty()
-			e.IdentificationKind = &n
+			if ok = in.ReadASN1Integer(&n) && in.Empty(); ok {
+				e.IdentificationKind = &n
+			}
 		case x.oid.Equal(oidPrivateKeyUsage):
 			e.PrivateKeyUsageNotBefore, e.PrivateKeyUsageNotAfter, ok = readUsagePeriod(in)
 		}
 		if !ok {
-			return Extensions{}, malformed("extension " + x.oid.String())
+			damaged = append(damaged, x)
 		}
 	}
-	return e, nil
+	return e, damaged
 }
 
 func readKeyUsage(in cryptobyte.String) ([]string, bool) {
@@ -327,8 +327,10 @@ func readAltNames(in cryptobyte.String) (email, dns []string, ok bool) {
 
 func readText(in cryptobyte.String) (string, bool) {
 	var value cryptobyte.String
-	ok := in.ReadASN1(&value, cbasn1.UTF8String) && in.Empty() && utf8.Valid(value)
-	return string(value), ok
+	if !in.ReadASN1(&value, cbasn1.UTF8String) || !in.Empty() || !utf8.Valid(value) {
+		return "", false
+	}
+	return string(value), true
 }
 
 func readUsagePeriod(in cryptobyte.String) (from, to time.Time, ok bool) {

@@ -50,7 +50,10 @@ type Description struct {
 }
 
 // maxInspect bounds what is described at once; a larger attached signature is for VerifyCAdES.
-const maxInspect = 64 << 20
+const (
+	maxInspect = 64 << 20
+	maxParts   = 2000
+)
 
 // Inspect recognises a file and describes it. No password is asked for, no private value is read. ErrUnknownKind when it is none of the kinds,
 // ErrMalformed when it begins as one and is broken.
@@ -106,10 +109,13 @@ func unarmoured(data []byte) ([]byte, bool) {
 
 func (i inspector) pem(data []byte) (Description, error) {
 	all := Description{Kind: KindSeveral}
-	for rest := data; len(all.Nested) < maxCertificates; {
+	for rest := data; ; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
 			break
+		}
+		if len(all.Nested) == maxParts {
+			return Description{}, malformed("too many parts")
 		}
 		if block.Type == "EC PARAMETERS" {
 			continue
@@ -344,9 +350,9 @@ var (
 
 // extensions adds what the extensions say; those without words here by their object identifiers.
 func (d *Description) extensions(list []extension) {
-	e, err := readRequested(list)
-	if err != nil {
-		d.add("inspect.damaged", err.Error())
+	e, damaged := readRequested(list)
+	for _, x := range damaged {
+		d.add("inspect.damaged", oidName(x.oid))
 	}
 	d.add("inspect.keyUsage", strings.Join(e.KeyUsage, ", "))
 	d.add("inspect.extendedKeyUsage", oidNames(e.ExtendedKeyUsage))

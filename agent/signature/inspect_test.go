@@ -251,10 +251,10 @@ func TestQualified(t *testing.T) {
 
 // The certificates of real accredited authorities are read whole, although their algorithms are not known here yet.
 func TestRealCertificatesOfAccreditedAuthorities(t *testing.T) {
-	list, err := signature.Inspect(firstPEM(outside(t, "russian-ca/ca-gost2012-part.pem"), 60))
+	list, err := signature.Inspect(outside(t, "russian-ca/ca-gost2012-part.pem"))
 	require.NoError(t, err)
 	require.Equal(t, signature.KindSeveral, list.Kind)
-	require.Len(t, list.Nested, 60)
+	require.Len(t, list.Nested, 564)
 	for _, d := range list.Nested {
 		inCatalogue(t, d)
 		require.Nil(t, d.Holds)
@@ -262,15 +262,6 @@ func TestRealCertificatesOfAccreditedAuthorities(t *testing.T) {
 		require.Regexp(t, `^\d{13}$`, field(d, "member.ogrn"))
 		require.Empty(t, field(d, "damaged"))
 	}
-}
-
-func firstPEM(data []byte, n int) []byte {
-	end := []byte("-----END CERTIFICATE-----\n")
-	at := 0
-	for range n {
-		at += bytes.Index(data[at:], end) + len(end)
-	}
-	return data[:at]
 }
 
 func TestParsedCertificate(t *testing.T) {
@@ -285,4 +276,20 @@ func TestParsedCertificate(t *testing.T) {
 	require.Equal(t, tokens.ECP384, c.KeyAlgorithm)
 	require.Equal(t, []string{"digitalSignature", "nonRepudiation"}, c.Extensions.KeyUsage)
 	require.Equal(t, want.SerialNumber, new(big.Int).SetBytes(must(hex.DecodeString(c.SerialNumber))))
+}
+
+// A damaged ornament hides no certificate; a damaged key usage does.
+func TestDamagedExtensions(t *testing.T) {
+	s := keys()[tokens.ECP256]
+	tool := template("Damaged", 5)
+	tool.ExtraExtensions = append(tool.ExtraExtensions, extensionOf("1.2.643.100.111", []byte{0x13, 1, 'x'}))
+	der := issue(s.key, tool).chain[0]
+	c, err := signature.ParseCertificate(der)
+	require.NoError(t, err)
+	require.Empty(t, c.Extensions.SubjectSignTool)
+	require.Equal(t, "1.2.643.100.111", field(inspect(t, der, nil), "damaged"))
+	usage := template("Damaged", 6)
+	usage.ExtraExtensions = append(usage.ExtraExtensions, extensionOf("2.5.29.16", []byte{4, 0}))
+	_, err = signature.ParseCertificate(issue(s.key, usage).chain[0])
+	require.ErrorIs(t, err, signature.ErrMalformed)
 }

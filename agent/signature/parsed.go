@@ -45,8 +45,13 @@ func ParseCertificate(der []byte) (*Certificate, error) {
 	} else if !errors.Is(err, ErrAlgorithm) {
 		return nil, err
 	}
-	if out.Extensions, err = readRequested(c.extensions); err != nil {
-		return nil, err
+	// What says how the key may be used must be read or nothing is; a damaged ornament hides no certificate.
+	var damaged []extension
+	out.Extensions, damaged = readRequested(c.extensions)
+	for _, e := range damaged {
+		if e.critical || e.oid.Equal(oidKeyUsage) || e.oid.Equal(oidExtendedKeyUsage) || e.oid.Equal(oidPrivateKeyUsage) {
+			return nil, malformed("extension " + e.oid.String())
+		}
 	}
 	return out, nil
 }

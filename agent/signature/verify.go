@@ -90,8 +90,10 @@ func (v *verifier) signedData() error {
 	if err := v.into("ContentInfo", sequenceTag); err != nil {
 		return err
 	}
-	if oid, err := v.oid(); err != nil || !oid.Equal(oidSignedData) {
-		return errors.Join(err, malformed("not SignedData"))
+	if oid, err := v.oid(); err != nil {
+		return err
+	} else if !oid.Equal(oidSignedData) {
+		return malformed("not SignedData")
 	}
 	if err := v.into("SignedData", explicit(0)); err != nil {
 		return err
@@ -100,8 +102,11 @@ func (v *verifier) signedData() error {
 		return err
 	}
 	version, err := v.integer()
-	if err != nil || version != 1 && (version < 3 || version > 5) {
-		return errors.Join(err, malformed("version"))
+	if err != nil {
+		return err
+	}
+	if version != 1 && (version < 3 || version > 5) {
+		return malformed("version")
 	}
 	if err := v.digestAlgorithms(); err != nil {
 		return err

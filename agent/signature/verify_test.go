@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -261,9 +262,14 @@ func TestMalformedIsAnErrorAndNeverValid(t *testing.T) {
 	run(t, "openssl", "crl2pkcs7", "-nocrl", "-certfile", certsOnly, "-outform", "DER", "-out", certsOnly+".p7b")
 	_, err = signature.VerifyCAdES(bytes.NewReader(must(os.ReadFile(certsOnly+".p7b"))), nil)
 	require.ErrorIs(t, err, signature.ErrMalformed, "nobody signed")
+	for _, text := range []string{"", "M", "Mary had a little lamb", "-----BEGIN CMS-----", "-----BEGIN CMS-----\nMary\n-----END CMS-----\n", "-----BEGIN CERTIFICATE-----\nMIIB\n", "<?xml?>"} {
+		_, err = signature.VerifyCAdES(strings.NewReader(text), nil)
+		require.ErrorIs(t, err, signature.ErrMalformed, text)
+	}
 	broken := errors.New("disk")
 	_, err = signature.VerifyCAdES(io.MultiReader(bytes.NewReader(der[:100]), failing{broken}), nil)
 	require.ErrorIs(t, err, broken)
+	require.NotErrorIs(t, err, signature.ErrMalformed, "a disk that fails says nothing of the signature")
 }
 
 // endless gives a document that nobody keeps in memory.
