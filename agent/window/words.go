@@ -75,7 +75,7 @@ func (w words) finalTry(p tokens.Prompt, s tokens.PINState, room int) []page {
 	if p.Token.PINPad {
 		pages = w.pages(p, s, room)
 	}
-	last := page{title: w.Say("window.title.final"), text: join([]string{consequence}, []string{w.token(p)}), ok: w.Say("window.ok.final"),
+	last := page{title: w.Say("window.title.final"), text: join([]string{consequence}, w.token(p)), ok: w.Say("window.ok.final"),
 		cancel: w.Say("window.cancel"), yesWord: w.Say("window.ask.yesword")}
 	last.tell = w.Say("window.ask.yes", locale.Values{"OK": last.ok, "Cancel": last.cancel})
 	return append(pages, last)
@@ -99,14 +99,17 @@ func (w words) pages(p tokens.Prompt, s tokens.PINState, room int) []page {
 
 // head says who asks for what.
 func (w words) head(p tokens.Prompt) []string {
-	act := w.Say("window.act."+string(p.Act), locale.Values{"Count": len(p.Documents)})
+	act := w.Say("window.act." + string(p.Act))
+	if p.Act == tokens.ActSign {
+		act = w.Say("window.act.sign", locale.Values{"Count": len(p.Documents)})
+	}
 	if p.Origin == "" {
 		return []string{w.Say("window.self"), act + "."}
 	}
 	lines := []string{
 		w.Say("window.site", locale.Values{"Site": site(p.Origin)}),
-		act + ".",
 		w.Say("window.origin", locale.Values{"Origin": plain(p.Origin, 255)}),
+		act + ".",
 	}
 	if p.Purpose != "" {
 		lines = append(lines, w.Say("window.purpose", locale.Values{"Purpose": plain(p.Purpose, longestPurpose)}))
@@ -123,11 +126,18 @@ func (w words) tail(p tokens.Prompt, s tokens.PINState) []string {
 	if p.Holder != "" {
 		lines = append(lines, w.Say("window.holder", locale.Values{"Holder": plain(p.Holder, longestValue)}))
 	}
-	if issuer := w.issuer(p); issuer != "" {
-		lines = append(lines, issuer)
+	if p.Issuer != "" {
+		lines = append(lines, w.Say("window.issuer", locale.Values{"Issuer": plain(p.Issuer, longestName)}))
+	}
+	if !p.NotAfter.IsZero() {
+		layout := "2 January 2006"
+		if w.Language == "ru" {
+			layout = "02.01.2006"
+		}
+		lines = append(lines, w.Say("window.until", locale.Values{"Date": p.NotAfter.In(w.zone).Format(layout)}))
 	}
 	if p.Token.ID != "" || p.Token.Label != "" {
-		lines = append(lines, w.token(p))
+		lines = append(lines, w.token(p)...)
 	}
 	if p.Hold > 0 {
 		lines = append(lines, "", w.Say("window.hold", locale.Values{"Minutes": int((p.Hold + time.Minute - 1) / time.Minute)}))
@@ -148,22 +158,7 @@ func (w words) tail(p tokens.Prompt, s tokens.PINState) []string {
 	return lines
 }
 
-func (w words) issuer(p tokens.Prompt) string {
-	var parts []string
-	if p.Issuer != "" {
-		parts = append(parts, w.Say("window.issuer", locale.Values{"Issuer": plain(p.Issuer, longestName)}))
-	}
-	if !p.NotAfter.IsZero() {
-		layout := "2 January 2006"
-		if w.Language == "ru" {
-			layout = "02.01.2006"
-		}
-		parts = append(parts, w.Say("window.until", locale.Values{"Date": p.NotAfter.In(w.zone).Format(layout)}))
-	}
-	return strings.Join(parts, ", ")
-}
-
-func (w words) token(p tokens.Prompt) string {
+func (w words) token(p tokens.Prompt) []string {
 	t := p.Token
 	name := plain(t.Label, longestName)
 	if model := plain(t.Model, 32); model != "" && model != name && t.Carrier != tokens.File {
@@ -171,15 +166,15 @@ func (w words) token(p tokens.Prompt) string {
 	}
 	switch {
 	case p.Act == tokens.ActRestore:
-		return w.Say("window.copy", locale.Values{"Token": name})
+		return []string{w.Say("window.copy", locale.Values{"Token": name})}
 	case t.Carrier == tokens.File:
-		return w.Say("window.file", locale.Values{"Token": name})
+		return []string{w.Say("window.file", locale.Values{"Token": name})}
 	}
-	line := w.Say("window.token", locale.Values{"Token": name})
+	lines := []string{w.Say("window.token", locale.Values{"Token": name})}
 	if reader := plain(t.Reader, longestName); reader != "" && reader != name {
-		line += ", " + w.Say("window.reader", locale.Values{"Reader": reader})
+		lines = append(lines, w.Say("window.reader", locale.Values{"Reader": reader}))
 	}
-	return line
+	return lines
 }
 
 // trouble is what the token said of its PIN: flags, for it has no number of tries.
@@ -266,11 +261,17 @@ func fingerprint(digest string, full bool) string {
 	if !full {
 		return digest[:8] + "…" + digest[len(digest)-8:]
 	}
-	var groups []string
-	for ; len(digest) > 8; digest = digest[8:] {
-		groups = append(groups, digest[:8])
+	var b strings.Builder
+	for i := 0; i < len(digest); i += 8 {
+		switch {
+		case i > 0 && i%32 == 0:
+			b.WriteString("\n   ")
+		case i > 0:
+			b.WriteByte(' ')
+		}
+		b.WriteString(digest[i:min(i+8, len(digest))])
 	}
-	return strings.Join(append(groups, digest), " ")
+	return b.String()
 }
 
 func (w words) size(n int64) string {
