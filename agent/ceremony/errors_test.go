@@ -1,0 +1,69 @@
+package ceremony
+
+import (
+	"context"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"strconv"
+	"testing"
+
+	"github.com/perosign/pero/agent/locale"
+	"github.com/perosign/pero/api"
+	"github.com/perosign/pero/tokens"
+	"github.com/stretchr/testify/require"
+)
+
+// declared reads the strings that a file declares, and the names it gives.
+func declared(t *testing.T, path string) (values, variables []string) {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+	require.NoError(t, err)
+	ast.Inspect(f, func(n ast.Node) bool {
+		if v, ok := n.(*ast.ValueSpec); ok {
+			for _, name := range v.Names {
+				variables = append(variables, name.Name)
+			}
+			for _, value := range v.Values {
+				if l, ok := value.(*ast.BasicLit); ok && l.Kind == token.STRING {
+					s, err := strconv.Unquote(l.Value)
+					require.NoError(t, err)
+					values = append(values, s)
+				}
+			}
+		}
+		return true
+	})
+	return values, variables
+}
+
+func TestEveryReasonHasWords(t *testing.T) {
+	reasons, _ := declared(t, "../../api/error.go")
+	require.Contains(t, reasons, string(api.Internal))
+	for _, lang := range []string{"ru", "en"} {
+		words := locale.For(lang)
+		said := map[string]string{}
+		for _, r := range reasons {
+			text := words.Say("errors." + r)
+			require.NotEqual(t, "errors."+r, text, "%s in %s", r, lang)
+			require.Empty(t, said[text], "%s and %s say the same", r, said[text])
+			said[text] = r
+		}
+	}
+}
+
+func TestEveryTokenErrorHasAReason(t *testing.T) {
+	_, names := declared(t, "../../tokens/errors.go")
+	all := []error{
+		tokens.ErrNoToken, tokens.ErrNoKey, tokens.ErrRemoved, tokens.ErrBusy, tokens.ErrFull, tokens.ErrReadOnly, tokens.ErrPINIncorrect,
+		tokens.ErrPINLocked, tokens.ErrPINNotSet, tokens.ErrCancelled, tokens.ErrBlocked, tokens.ErrTimedOut, tokens.ErrNoWindow,
+		tokens.ErrUnsupported, tokens.ErrExists, tokens.ErrInUse, tokens.ErrModuleCrashed, tokens.ErrStorage,
+	}
+	require.Len(t, all, len(names), "an error of tokens is missing here or in the table")
+	for _, err := range all {
+		require.NotEqual(t, api.Internal, reasonOf(fmt.Errorf("wrapped: %w", err)), "%v", err)
+	}
+	require.Equal(t, api.Internal, reasonOf(fmt.Errorf("unforeseen")))
+	require.Equal(t, api.UserCancelled, reasonOf(fmt.Errorf("gone: %w", context.Canceled)))
+}
