@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -24,7 +25,7 @@ func checkFolder(path string) error {
 }
 
 func checkOwner(info os.FileInfo) error {
-	if stat, ok := info.Sys().(*syscall.Stat_t); !ok || int(stat.Uid) != os.Geteuid() {
+	if !isOwner(info) {
 		return fmt.Errorf("%w: another user owns it", ErrUnsafe)
 	}
 	if info.Mode().Perm()&0o022 != 0 {
@@ -33,24 +34,38 @@ func checkOwner(info os.FileInfo) error {
 	return nil
 }
 
-// openOwn opens a regular file of the owner's, never through a link.
+func isOwner(info os.FileInfo) bool {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int(stat.Uid) == os.Geteuid()
+}
+
+// openOwn opens a regular file of the owner's, never through a link. In a folder that nobody else can enter the file's own mode does not
+// matter: file managers make copies with mode 0664 where the umask says so.
 func openOwn(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is not a regular file", path)
-	}
-	if err == nil {
-		err = checkOwner(info)
-	}
-	if err != nil {
+	if err := checkFile(f); err != nil {
 		_ = f.Close()
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", filepath.Base(path), err)
 	}
 	return f, nil
+}
+
+func checkFile(f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return errors.New("not a regular file")
+	}
+	err = checkOwner(info)
+	if folder, err2 := os.Stat(filepath.Dir(f.Name())); err2 == nil && folder.Mode().Perm()&0o011 == 0 && isOwner(info) {
+		return nil
+	}
+	return err
 }
 
 // writable tells whether key stores can be made. A folder that is not there yet can.
