@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/perosign/pero/agent/locale"
+	"github.com/perosign/pero/agent/sites"
+	"github.com/perosign/pero/api/ws"
+)
+
+func (a *app) agentCommand() *cobra.Command {
+	return a.command("agent", "", 0, 0, func(ctx context.Context, _ []string) error { return a.serve(ctx) })
+}
+
+// serve answers pages until ctx ends.
+func (a *app) serve(ctx context.Context) (err error) {
+	level := slog.LevelInfo
+	if a.verbose {
+		level = slog.LevelDebug
+	}
+	log := newLog(a.err, level)
+	s, err := a.open(log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	l, err := ws.Listen(ctx, s.config.Listen)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		id := "cli.agent.port_taken"
+		if answers(ctx, s.config.Listen) {
+			id = "cli.agent.twice"
+		}
+		return worded{a.words.Say(id, locale.Values{"Address": s.config.Listen}), err}
+	}
+	if err != nil {
+		return err
+	}
+	log.Info("listening", "address", l.Addr().String(), "version", version(), "modules", len(s.modules), "configuration", s.config.Sources)
+	granted := func(origin string) bool {
+		access, err := s.sites.Access(origin)
+		return err == nil && access == sites.Granted
+	}
+	err = ws.Serve(ctx, l, ws.Config{Agent: s.agent, Granted: granted, Say: say(a.words), Log: log})
+	log.Info("ended")
+	return err
+}
+
+// answers tells whether it is Pero that holds the port.
+func answers(ctx context.Context, address string) bool {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/v1/ping", nil)
+	if err != nil {
+		return false
+	}
+	r.Header.Set("Origin", "https://localhost")
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	answer, err := client.Do(r)
+	if err != nil {
+		return false
+	}
+	answer.Body.Close()
+	return answer.StatusCode == http.StatusNoContent
+}

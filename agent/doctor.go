@@ -1,0 +1,311 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/perosign/pero/agent/config"
+	"github.com/perosign/pero/agent/journal"
+	"github.com/perosign/pero/agent/locale"
+	"github.com/perosign/pero/agent/sites"
+	"github.com/perosign/pero/tokens"
+	"github.com/perosign/pero/tokens/host"
+)
+
+// finding is one line of JSON: something that was looked at. Level is ok, note (nothing to do, but good to know) or problem.
+type finding struct {
+	Check   string `json:"check"`
+	Level   string `json:"level"`
+	Message string `json:"message"`          // what is so
+	Advice  string `json:"advice,omitempty"` // what to do
+}
+
+const (
+	levelOK      = "ok"
+	levelNote    = "note"
+	levelProblem = "problem"
+)
+
+func (a *app) doctorCommand() *cobra.Command {
+	return a.answersJSON(a.command("doctor", "", 0, 0, func(ctx context.Context, _ []string) error {
+		d := &doctor{app: a}
+		d.examine(ctx)
+		if d.err != nil {
+			return d.err
+		}
+		if d.problems > 0 {
+			return errSaid{exitFailed}
+		}
+		return nil
+	}))
+}
+
+// doctor looks at one thing after another; a problem never keeps it from the rest.
+type doctor struct {
+	*app
+	problems int
+	err      error
+}
+
+// find tells a finding: its words are cli.doctor.ID and, for the advice, cli.doctor.ID.advice.
+func (d *doctor) find(check, level, id string, v locale.Values) {
+	f := finding{Check: check, Level: level, Message: d.words.Say("cli.doctor."+id, v)}
+	if level != levelOK {
+		f.Advice = d.words.Say("cli.doctor."+id+".advice", v)
+	}
+	if level == levelProblem {
+		d.problems++
+	}
+	d.err = errors.Join(d.err, d.emit(f, func(w io.Writer) {
+		mark := map[string]string{levelOK: "+", levelNote: "·", levelProblem: "!"}[level]
+		fmt.Fprintf(w, "%s %s\n", mark, f.Message)
+		if f.Advice != "" {
+			fmt.Fprintf(w, "    %s\n", f.Advice)
+		}
+	}))
+}
+
+func (d *doctor) examine(ctx context.Context) {
+	d.find("version", levelOK, "version", locale.Values{"Version": version()})
+	c, err := config.Load(d.config)
+	if err != nil {
+		d.find("configuration", levelProblem, "configuration_bad", locale.Values{"Cause": err.Error()})
+		return
+	}
+	if len(c.Sources) == 0 {
+		d.find("configuration", levelOK, "configuration_none", nil)
+	}
+	for _, s := range c.Sources {
+		d.find("configuration", levelOK, "configuration", locale.Values{"Name": s})
+	}
+	d.state()
+	d.port(ctx, c)
+	d.clock(c)
+	d.window(c)
+	d.carriers(ctx, c)
+	d.grants(c)
+	d.anchors(c)
+}
+
+// state looks at the folder that holds the journal and the grants: a disk that is full is better known now.
+func (d *doctor) state() {
+	dir, err := config.StateDir()
+	if err == nil {
+		err = os.MkdirAll(dir, 0o700)
+	}
+	var info os.FileInfo
+	if err == nil {
+		info, err = os.Stat(dir)
+	}
+	if err != nil {
+		d.find("state", levelProblem, "state_bad", locale.Values{"Name": dir, "Cause": err.Error()})
+		return
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		d.find("state", levelProblem, "state_open", locale.Values{"Name": dir})
+	} else {
+		d.find("state", levelOK, "state", locale.Values{"Name": dir})
+	}
+	j, err := journal.Open(filepath.Join(dir, "journal"))
+	if err != nil {
+		d.find("journal", levelProblem, "journal_bad", locale.Values{"Cause": err.Error()})
+		return
+	}
+	problems, err := j.Check()
+	switch {
+	case err != nil:
+		d.find("journal", levelProblem, "journal_bad", locale.Values{"Cause": err.Error()})
+	case len(problems) > 0:
+		d.find("journal", levelProblem, "journal_broken", locale.Values{"Cause": problems[0].String()})
+	default:
+		d.find("journal", levelOK, "journal", nil)
+	}
+	if err := j.Reserve(0); err != nil {
+		d.find("disk", levelProblem, "disk_full", locale.Values{"Name": dir, "Cause": err.Error()})
+	}
+	if waiting, err := j.Enrollments(); err == nil {
+		n := 0
+		for _, e := range waiting {
+			if !e.State.Ended() {
+				n++
+			}
+		}
+		if n > 0 {
+			d.find("enrollments", levelNote, "enrollments", locale.Values{"Count": n})
+		}
+	}
+	if err := j.Close(); err != nil {
+		d.err = errors.Join(d.err, err)
+	}
+}
+
+// port tells apart: Pero answers, nobody listens, somebody else has the port.
+func (d *doctor) port(ctx context.Context, c config.Config) {
+	v := locale.Values{"Address": c.Listen}
+	if answers(ctx, c.Listen) {
+		d.find("agent", levelOK, "agent", v)
+		return
+	}
+	dialer := net.Dialer{Timeout: 2 * time.Second}
+	conn, err := dialer.DialContext(ctx, "tcp", c.Listen)
+	if err != nil {
+		d.find("agent", levelProblem, "agent_absent", v)
+		return
+	}
+	conn.Close()
+	d.find("agent", levelProblem, "agent_foreign", v)
+}
+
+// clock holds the time of day against files that were surely written before now. A clock that is ahead cannot be seen without a network.
+func (d *doctor) clock(c config.Config) {
+	now := time.Now()
+	latest := time.Time{}
+	files := slices.Clone(c.Sources)
+	if self, err := os.Executable(); err == nil {
+		files = append(files, self)
+	}
+	if dir, err := config.StateDir(); err == nil {
+		files = append(files, filepath.Join(dir, "sites.json"), filepath.Join(dir, "journal"))
+	}
+	files = append(files, "/var/log", "/var/lib/dpkg/status", "/etc")
+	for _, f := range files {
+		if info, err := os.Stat(f); err == nil && info.ModTime().After(latest) {
+			latest = info.ModTime()
+		}
+	}
+	if latest.After(now.Add(5 * time.Minute)) {
+		d.find("clock", levelProblem, "clock_behind", locale.Values{"Now": d.time(now), "Then": d.time(latest)})
+		return
+	}
+	d.find("clock", levelOK, "clock", locale.Values{"Now": d.time(now)})
+}
+
+// window tells whether there is a way to ask the person. The programs are those that agent/window takes.
+func (d *doctor) window(c config.Config) {
+	programs := []string{"/usr/bin/pinentry-gnome3", "/usr/bin/pinentry-gtk-2", "/usr/bin/pinentry-qt", "/usr/bin/pinentry-qt6", "/usr/bin/pinentry-qt5", "/usr/bin/zenity"}
+	there := slices.IndexFunc(programs, func(p string) bool { _, err := os.Stat(p); return err == nil })
+	display := os.Getenv("DISPLAY") != "" || os.Getenv("WAYLAND_DISPLAY") != "" || runtime.GOOS != "linux"
+	switch {
+	case c.Window.Pinentry != "":
+		d.find("window", levelOK, "window", locale.Values{"Name": c.Window.Pinentry})
+	case display && there >= 0:
+		d.find("window", levelOK, "window", locale.Values{"Name": programs[there]})
+	case display && runtime.GOOS != "linux":
+		d.find("window", levelOK, "window_native", nil)
+	case display:
+		d.find("window", levelProblem, "window_absent", nil)
+	default:
+		d.find("window", levelNote, "window_terminal", nil)
+	}
+}
+
+// carriers opens each module in a child, as the agent does, so that a module that crashes is named and nothing else suffers.
+func (d *doctor) carriers(ctx context.Context, c config.Config) {
+	self, err := os.Executable()
+	if err != nil {
+		d.err = errors.Join(d.err, err)
+		return
+	}
+	found := 0
+	for _, m := range discover(c) {
+		if m.Skip == "" {
+			continue
+		}
+		level := levelNote
+		if slices.ContainsFunc(c.Modules, func(o config.Module) bool { return o.Path == m.Path }) {
+			level = levelProblem // somebody asked for it
+		}
+		d.find("module", level, "module_skipped", locale.Values{"Name": m.Name, "Path": m.Path, "From": m.From, "Cause": m.Skip})
+	}
+	for _, m := range modules(c) {
+		v := locale.Values{"Name": m.Name, "Path": m.Path}
+		s := host.New(host.Options{Command: []string{self, tokenHostCommand}, Module: m, Language: d.words.Language, Log: d.log(),
+			Window: host.WindowConfig{Pinentry: c.Window.Pinentry, Dialog: c.Window.Dialog}})
+		list, err := s.Tokens(ctx)
+		if e := s.Close(); err == nil {
+			err = e
+		}
+		if err != nil {
+			v["Cause"] = err.Error()
+			d.find("module", levelProblem, "module_bad", v)
+			continue
+		}
+		v["Count"] = len(list)
+		if m.Kind == "pkcs11" {
+			d.find("module", levelOK, "module", v)
+		} else {
+			d.find("files", levelOK, "files", v)
+		}
+		for _, t := range list {
+			if t.State != tokens.PINNotSet || t.Carrier != tokens.File {
+				d.token(t)
+				found++
+			}
+		}
+	}
+	if found == 0 {
+		d.find("token", levelNote, "token_none", nil)
+	}
+}
+
+func (d *doctor) token(t tokens.Token) {
+	v := locale.Values{"Name": visible(t.Label), "Carrier": d.words.Say("cli.carrier." + string(t.Carrier)), "State": d.words.Say("cli.state." + string(t.State))}
+	switch t.State {
+	case tokens.Ready:
+		d.find("token", levelOK, "token", v)
+	case tokens.PINLow:
+		d.find("token", levelNote, "token_pin_low", v)
+	case tokens.PINFinalTry:
+		d.find("token", levelProblem, "token_final_try", v)
+	case tokens.PINLocked:
+		d.find("token", levelProblem, "token_locked", v)
+	case tokens.PINNotSet, tokens.Uninitialized:
+		d.find("token", levelNote, "token_empty", v)
+	default:
+		d.find("token", levelProblem, "token_unreadable", v)
+	}
+}
+
+func (d *doctor) grants(c config.Config) {
+	dir, err := config.StateDir()
+	if err != nil {
+		return // told by state
+	}
+	s, err := sites.Open(dir, c.Sites.Allow, c.Sites.Block)
+	var list []sites.Grant
+	if err == nil {
+		list, err = s.List()
+	}
+	if err != nil {
+		d.find("sites", levelProblem, "sites_bad", locale.Values{"Cause": err.Error()})
+		return
+	}
+	count := map[sites.Access]int{}
+	for _, g := range list {
+		count[g.Access]++
+	}
+	d.find("sites", levelOK, "sites", locale.Values{"Granted": strconv.Itoa(count[sites.Granted]), "Blocked": strconv.Itoa(count[sites.Blocked])})
+}
+
+func (d *doctor) anchors(c config.Config) {
+	if len(c.Status.Anchors) == 0 {
+		d.find("anchors", levelNote, "anchors_none", nil)
+		return
+	}
+	if _, err := newChecker(c); err != nil {
+		d.find("anchors", levelProblem, "anchors_bad", locale.Values{"Cause": err.Error()})
+		return
+	}
+	d.find("anchors", levelOK, "anchors", locale.Values{"Count": len(c.Status.Anchors)})
+}
