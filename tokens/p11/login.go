@@ -61,7 +61,7 @@ func (m *Module) login(id tokens.ID, pin *tokens.PIN, again func(context.Context
 	case pin == nil && required:
 		return nil, errors.New("login: the token has no PIN pad and no PIN was given")
 	}
-	if m.attach(at.number) {
+	if m.attach(at) {
 		if at, err = m.slot(id); err != nil { // slots may be numbered anew at each C_Initialize
 			return nil, err
 		}

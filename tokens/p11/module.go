@@ -29,6 +29,7 @@ type Module struct {
 	ctx     *pkcs11.Ctx       // nil: not loaded or finalised
 	engine  *crypto11.Context // owns C_Initialize where it is not nil
 	refused bool              // crypto11 could not start
+	closed  bool
 	quirks  cards.Quirks
 	started time.Time // of the last C_Initialize
 
@@ -44,16 +45,20 @@ func New(cfg Config) *Module {
 	return &Module{cfg: cfg, sessions: map[uint]*session{}, watchers: map[chan struct{}]bool{}}
 }
 
-// Close ends the library's work in this process: C_Finalize. Sessions that are still open die.
+// Close ends the library's work in this process for good: C_Finalize. Sessions that are still open die.
 func (m *Module) Close() error {
 	m.life.Lock()
 	defer m.life.Unlock()
 	m.stop()
+	m.closed = true
 	return nil
 }
 
 // start loads and initialises the library; m.life is held for writing.
 func (m *Module) start() error {
+	if m.closed {
+		return errors.New("the module was closed")
+	}
 	if m.ctx != nil {
 		return nil
 	}
@@ -138,7 +143,7 @@ func (m *Module) Prepare(ctx context.Context, id tokens.ID) error {
 	_, err := wait(ctx, func() (struct{}, error) {
 		slot, err := m.slot(id)
 		if err == nil {
-			m.attach(slot.number)
+			m.attach(slot)
 		}
 		return struct{}{}, err
 	})
@@ -147,7 +152,10 @@ func (m *Module) Prepare(ctx context.Context, id tokens.ID) error {
 
 // attach hands the library over to crypto11 and reports whether it was started anew. C_Initialize is crypto11's own affair: it fails
 // when somebody else was first.
-func (m *Module) attach(slot uint) bool {
+func (m *Module) attach(at slot) bool {
+	if limit := at.info.MaxSessionCount; limit > 0 && limit < 5 {
+		return false // crypto11 keeps one session for itself and takes another; such a token has none to spare
+	}
 	m.life.Lock()
 	defer m.life.Unlock()
 	m.mu.Lock()
@@ -158,7 +166,7 @@ func (m *Module) attach(slot uint) bool {
 	}
 	_ = m.ctx.Finalize()
 	m.ctx = nil
-	number := int(slot)
+	number := int(at.number)
 	// Of its two sessions one keeps the login alive, one makes keys.
 	engine, err := crypto11.Configure(&crypto11.Config{Path: m.cfg.Path, SlotNumber: &number, LoginNotSupported: true, MaxSessions: 2})
 	if err == nil {

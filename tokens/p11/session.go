@@ -40,11 +40,9 @@ var errClosed = errors.New("the login has ended")
 
 func newSession(m *Module, at slot, again func(context.Context) (*tokens.PIN, error)) *session {
 	n := min(2*runtime.GOMAXPROCS(0), 16)
-	// 0 is CK_EFFECTIVELY_INFINITE (v2.40, section 3.2); one session is the anchor, one is for changes.
-	if limit := at.info.MaxSessionCount; limit > 2 && limit < 18 {
-		n = min(n, int(limit)-2)
-	} else if limit == 1 || limit == 2 {
-		n = 1
+	// 0 is CK_EFFECTIVELY_INFINITE (v2.40, section 3.2). Apart from the pool there are the anchor, one for changes, two of crypto11's.
+	if limit := at.info.MaxSessionCount; limit > 0 && limit < 20 {
+		n = max(1, min(n, int(limit)-4))
 	}
 	s := &session{
 		m: m, slot: at.number, writable: at.token.Writable, pad: at.token.PINPad, again: again,

@@ -1,0 +1,108 @@
+// Package testmodule builds a small real PKCS#11 module for tests: one token with one key pair (CKA_ID 01) and its certificate, signing by
+// OpenSSL's libcrypto, and what no soft token does: a PIN that locks, a PIN pad, a key that always authenticates, a read-only token,
+// removal, a module that crashes or hangs.
+//
+// The module obeys a control file, which it reads anew at each call: the file that the environment variable PERO_TEST_MODULE_CONTROL names,
+// or, without it, the library's own path with ".control" at the end (Build gives each test a copy of its own). One setting a line, a
+// word and its value; what is absent has the value in brackets:
+//
+//	present 0|1         [1] the token is in the reader; sessions die when it is not
+//	label TEXT          [Test token]
+//	serial TEXT         [0123456789abcdef]
+//	key ec|rsa          [ec] P-256 or RSA-2048
+//	pin TEXT            [1234] 4 to 16 octets
+//	tries N             [3] wrong PINs until it locks
+//	pinset 0|1          [1] a user PIN is there (CKF_USER_PIN_INITIALIZED)
+//	uninitialized 0|1   [0]
+//	readonly 0|1        [0] CKF_WRITE_PROTECTED
+//	always 0|1          [0] CKA_ALWAYS_AUTHENTICATE
+//	pinpad 0|1          [0] CKF_PROTECTED_AUTHENTICATION_PATH; a PIN from the program is refused
+//	pad right|wrong|cancel|wait  [right] what the person does at the pad; wait: nothing yet
+//	nopublic 0|1        [0] there is no public key object
+//	nocertificate 0|1   [0]
+//	neighbour 0|1       [0] a second reader, before this one, whose card cannot be read
+//	sessions N          [0] how many can be open; 0: enough
+//	crash FUNCTION      abort() when it is called: "crash C_Sign"
+//	hang FUNCTION       it does not return while the line stands
+//	fail FUNCTION CODE  it returns CODE: "fail C_GenerateKeyPair 0x31"
+//
+// A context-specific login is called C_Login(CKU_CONTEXT_SPECIFIC) in such lines. Beside the control file the module keeps CONTROL.tries (the
+// count of wrong PINs, as a card does, so all processes see it), CONTROL.ec.pem and CONTROL.rsa.pem (key and certificate), and
+// CONTROL.calls (the name of each function called, one a line).
+package testmodule
+
+import (
+	_ "embed"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+//go:embed testdata/module.c
+var source []byte
+
+// Env names the control file.
+const Env = "PERO_TEST_MODULE_CONTROL"
+
+// Build compiles the module, once in a process, and puts it into a folder of the test's own. Its control file goes beside it (path + ".control").
+func Build(t testing.TB) string {
+	t.Helper()
+	library, err := compiled()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "libtestmodule.so")
+	if err := os.WriteFile(path, library, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+var compiled = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "testmodule")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	c, library := filepath.Join(dir, "module.c"), filepath.Join(dir, "module.so")
+	if err := os.WriteFile(c, source, 0o600); err != nil {
+		return nil, err
+	}
+	if out, err := exec.Command("gcc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-fvisibility=hidden", "-pthread",
+		"-o", library, c, "-lcrypto", "-ldl").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build the test module: %w\n%s\ngcc and libssl-dev are needed: run scripts/test-deps", err, out)
+	}
+	return os.ReadFile(library)
+})
+
+// Control writes the control file of a library that Build gave. It is replaced as a whole, so the module never reads half of it.
+func Control(t testing.TB, library string, settings ...string) {
+	t.Helper()
+	path := library + ".control"
+	if err := os.WriteFile(path+".new", []byte(strings.Join(settings, "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(path+".new", path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Calls counts how often a function was called so far.
+func Calls(t testing.TB, library, function string) int {
+	t.Helper()
+	log, err := os.ReadFile(library + ".control.calls")
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	count := 0
+	for line := range strings.Lines(string(log)) {
+		if strings.TrimSpace(line) == function {
+			count++
+		}
+	}
+	return count
+}
