@@ -1,0 +1,53 @@
+// What several sections show alike.
+import { h, icon, badge, note, facts, newId } from './dom.js';
+import { t, known, date, time } from './i18n.js';
+
+// explain says what failed, in the catalogue's words where it has them: whose doing it is and the next step.
+export function explain(e) {
+  if (e?.name === 'AbortError' || e?.reason === 'cancelled') return note('warn', t('reason.aborted'));
+  const key = `reason.${e?.reason ?? e?.state}`;
+  if (known(key)) return note(['user_cancelled', 'timed_out'].includes(e.reason) ? 'warn' : 'bad', t(key), e.member && h('span', { class: 'quiet' }, e.member));
+  return note('bad', e?.message || t('problem.internal'));
+}
+
+export const kinds = { valid: 'good', expiring: 'warn', not_yet_valid: 'warn', unknown: 'warn', expired: 'bad', revoked: 'bad', untrusted: 'bad' };
+
+export const statusBadge = (status) => badge(t(`status.${status}`), kinds[status] ?? '');
+
+// carrierChoice is a set of radio buttons over tokens.
+export function carrierChoice(tokens, chosen) {
+  const name = newId();
+  let value = tokens.some((x) => x.id === chosen) ? chosen : tokens[0]?.id;
+  const element = h('fieldset', {}, h('legend', {}, t('carrier.choose')), tokens.map((x) => {
+    const input = h('input', { type: 'radio', name, value: x.id, checked: x.id === value, test: `carrier-${x.id}`, data: { carrier: x.carrier } });
+    input.addEventListener('change', () => { value = x.id; element.dispatchEvent(new Event('choose')); });
+    return h('label', { class: 'choice' }, input, icon(x.carrier),
+      h('span', {}, h('strong', {}, carrierName(x)), h('small', {}, carrierDetail(x))),
+      x.state !== 'ready' && badge(t(`token.${x.state}`), x.state === 'pin_not_set' ? '' : 'warn'));
+  }));
+  return { element, get value() { return value; }, get token() { return tokens.find((x) => x.id === value); } };
+}
+
+export const carrierName = (x) => x.state === 'pin_not_set' && x.carrier === 'file' ? t('carrier.new_file') : x.label || t(`carrier.${x.carrier}`);
+
+const carrierDetail = (x) => x.state === 'pin_not_set' && x.carrier === 'file' ? t('carrier.new_file.detail')
+  : [t(`carrier.${x.carrier}`), x.reader || x.model, x.pinPad && t('carrier.pin_pad')].filter(Boolean).join(' · ');
+
+export const holderOf = (c) => c.subject?.commonName || c.holder || '';
+export const issuerOf = (c) => c.issuer?.commonName || (typeof c.issuer === 'string' ? c.issuer : '');
+
+// signers is the verdict of the portal on a signature: who, when, with what.
+export function verdict(r) {
+  return h('article', { class: `card seal ${r.valid ? '' : 'bad'}`, test: 'result', data: { valid: String(r.valid) } },
+    h('div', { class: 'row spread' }, h('h3', {}, r.name), badge(t(r.valid ? 'verdict.good' : 'verdict.bad'), r.valid ? 'good' : 'bad')),
+    r.signers.map((s) => h('div', { class: 'stack' },
+      facts([t('verdict.who'), s.name], [t('verdict.inn'), s.inn], [t('verdict.snils'), s.snils],
+        [t('verdict.when'), s.signingTime && `${time(s.signingTime)} ${t('verdict.claimed')}`],
+        [t('verdict.issuer'), s.issuer], [t('verdict.serial'), h('span', { class: 'mono' }, s.serial)],
+        [t('verdict.how'), [s.algorithm, s.level && `CAdES-${s.level}`, t(r.attached ? 'verdict.attached' : 'verdict.detached')].filter(Boolean).join(', ')],
+        [t('verdict.certificate'), statusBadge(s.status)]),
+      s.problem && note('bad', t(`verdict.problem.${s.problem}`)),
+      !s.problem && !s.valid && note('bad', t(`verdict.status.${s.status}`, { date: date(s.revokedAt), reason: s.reason ? t(`revocation.${s.reason}`) : '' })),
+      s.valid && !s.own && note('warn', t('verdict.other')))),
+    h('p', {}, h('a', { href: `/api/signatures/${r.id}/file`, download: `${r.name}.p7s`, test: 'download' }, t('verdict.download'))));
+}

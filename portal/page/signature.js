@@ -1,0 +1,97 @@
+// 1 and 2. The current certificate with its status, and re-issue by one button.
+import { h, fill, button, note, facts } from './dom.js';
+import { call, bytes, base64 } from './api.js';
+import { t, date, time } from './i18n.js';
+import { progress } from './progress.js';
+import { carrierChoice, explain, statusBadge, kinds } from './parts.js';
+
+export function signature(app) {
+  return {
+    id: 'signature',
+    async render(root) {
+      const { agent } = app;
+      const issued = await call('GET', '/api/certificates');
+      const onCarrier = new Map(agent.certificates.map((c) => [c.id, c]));
+      const usable = (c) => ['valid', 'expiring'].includes(c.status);
+      // current: the newest good one at hand, else the newest at hand, else the newest
+      const current = issued.find((c) => onCarrier.has(c.id) && usable(c)) ?? issued.find((c) => onCarrier.has(c.id)) ?? issued[0];
+      const others = issued.filter((c) => c !== current);
+      fill(root, app.title('signature'), !agent.ready && app.notReady(),
+        current ? await certificateCard(current, onCarrier.get(current.id)) : empty(),
+        others.length > 0 && h('details', { class: 'card' }, h('summary', {}, t('signature.others', { n: others.length })),
+          h('ul', { class: 'plain' }, others.map((c) => h('li', { class: 'row spread' },
+            h('span', {}, h('span', { class: 'mono' }, c.serial), ' ', h('span', { class: 'quiet' }, t('signature.until', { date: date(c.notAfter) }))), statusBadge(c.status))))));
+    },
+  };
+
+  function empty() {
+    return h('section', { class: 'card' }, h('h2', {}, t('signature.none')), h('p', {}, t('signature.none.text')), h('p', {}, h('a', { href: '#first' }, t('signature.none.next'))));
+  }
+
+  // certificateCard shows Pero's answer (which has asked OCSP or the CRL) beside the authority's own records.
+  async function certificateCard(c, local) {
+    let checked = null;
+    let failure = null;
+    if (local && app.agent.ready) {
+      try { checked = await app.agent.pero.status(local.id); } catch (e) { failure = e; }
+    }
+    const status = worst(checked?.status, c.status);
+    const days = checked?.expiresInDays ?? c.expiresInDays;
+    const work = h('div', { class: 'stack' });
+    const can = app.agent.ready && local && ['valid', 'expiring'].includes(c.status);
+    const place = can && carrierChoice(app.agent.carriers, local.token);
+    const reissue = button(t('signature.reissue'), () => reissueNow(c, local, place.value, work), { kind: 'primary', test: 'reissue', disabled: !can, failed: (e) => fill(work, explain(e)) });
+    return h('section', { class: `card seal ${{ bad: 'bad', warn: 'warn' }[kinds[status]] ?? ''}`, test: 'certificate', data: { id: c.id, status, source: checked?.source ?? '' } },
+      h('div', { class: 'row spread' }, h('h2', {}, c.holder), statusBadge(status)),
+      h('p', {}, t(`signature.${status}`, { n: days, date: date(c.notAfter), at: date(checked?.revokedAt ?? c.revokedAt), reason: t(`revocation.${checked?.reason || c.reason || 'unspecified'}`) })),
+      warning(status, days),
+      facts([t('signature.holds'), `${date(c.notBefore)} – ${date(c.notAfter)}`], [t('verdict.issuer'), c.issuer], [t('verdict.inn'), c.inn], [t('verdict.snils'), c.snils],
+        [t('signature.key'), t(`key.${c.keyAlgorithm}`)], [t('verdict.serial'), h('span', { class: 'mono' }, c.serial)],
+        [t('signature.checked'), checked ? t(`source.${checked.source ?? 'none'}`, { time: time(checked.checkedAt) }) : t('source.portal')]),
+      failure && explain(failure),
+      app.agent.ready && !local && note('warn', t('signature.absent')),
+X, { class: 'quiet' }, can ? t('signature.reissue.hint') : t(`signature.reissue.${!app.agent.ready ? 'agent' : !local ? 'absent' : 'ended'}`))),
+      work);
+  }
+
+  function warning(status, days) {
+    if (status === 'expiring') return note('warn', t('signature.warn.expiring', { n: days }), h('p', {}, t('signature.warn.expiring.next')));
+    if (['expired', 'revoked', 'untrusted', 'unknown', 'not_yet_valid'].includes(status)) {
+      return h('div', { class: `note ${kinds[status]}`, test: 'warning', role: 'alert' }, h('strong', {}, t(`signature.warn.${status}`)), h('p', {}, t(`signature.warn.${status}.next`)));
+    }
+    return null;
+  }
+
+  async function reissueNow(c, local, place.value, work) {
+    const { agent } = app;
+    const stop = new AbortController();
+    const steps = progress('reissue', ['open', 'consent', 'key', 'request', 'authority', 'checking', 'writing', 'proving', 'profile']);
+    const cancel = button(t('common.cancel'), () => stop.abort(), { test: 'cancel' });
+    fill(work, steps.element, h('div', { class: 'row' }, cancel));
+    try {
+      steps.at('open');
+      const a = await call('POST', '/api/renewals', { certificate: c.serial });
+      const certificate = await agent.pero.renew({
+        certificate: local.id, token, requestId: a.requestId, signal: stop.signal,
+        onProgress: ({ step }) => steps.at(step === 'signing' ? 'consent' : step),
+      }, async ({ csr, signedRequest }) => {
+        steps.at('authority');
+        const r = await call('POST', `/api/applications/${a.id}/certificate`, { csr: base64(csr), signedRequest: base64(signedRequest) });
+        return r.certificates.map(bytes);
+      });
+      steps.at('profile');
+      await call('POST', `/api/applications/${a.id}/installed`);
+      await agent.refresh();
+      steps.done();
+      app.tell('signature', note('good', t('reissue.done'), h('p', {}, t('reissue.done.text', { serial: certificate.serialNumber, date: date(certificate.notAfter) })), h('p', {}, t('reissue.done.old'))));
+    } catch (e) {
+      steps.fail();
+      fill(work, steps.element, explain(e), h('p', { class: 'quiet' }, t('reissue.safe')));
+    }
+  }
+
+  function worst(a, b) {
+    const order = ['revoked', 'expired', 'untrusted', 'not_yet_valid', 'expiring', 'valid', 'unknown'];
+    return order.find((s) => s === a || s === b) ?? b;
+  }
+}
