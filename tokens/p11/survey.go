@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 
 	"github.com/miekg/pkcs11"
 
@@ -41,13 +42,16 @@ func survey(list []object, match func(private *object, candidates []object) *obj
 	}
 	var known []*key
 	for i := range list {
-		o := &list[i]
-		switch {
-		case o.public == nil:
-		case o.class == pkcs11.CKO_PUBLIC_KEY:
+		if o := &list[i]; o.class == pkcs11.CKO_PUBLIC_KEY && o.public != nil {
 			// OpenSC shows a public key for every certificate, those of the authorities too: no sign of a private key.
 			known = v.add(known, o, !certified[string(o.public)])
-		case o.class == pkcs11.CKO_CERTIFICATE && len(o.id) > 0 && !o.authority:
+		}
+	}
+	// In the order of their IDs: modules list objects now this way, now that, and a key with two certificates has but one name.
+	byID := slices.Clone(v.certificates)
+	slices.SortStableFunc(byID, func(a, b object) int { return bytes.Compare(a.id, b.id) })
+	for i := range byID {
+		if o := &byID[i]; o.public != nil && len(o.id) > 0 && !o.authority {
 			known = v.add(known, o, true)
 		}
 	}

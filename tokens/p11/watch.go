@@ -19,11 +19,12 @@ import (
 const (
 	slotsEvery   = time.Second
 	flagsEvery   = 5 * time.Second
-	restartEvery = 2 * time.Second
+	restartEvery = 1500 * time.Millisecond // every second look
 	restartShare = 2000
 )
 
-// Watch sends an Event when a token comes, goes or changes. What this process's own sessions change is told at once.
+// Watch sends an Event when a token comes, goes or changes, and one when it has begun to look: what changed before that is not known to
+// have been listed. What this process's own sessions change is told at once.
 func (m *Module) Watch(ctx context.Context) <-chan tokens.Event {
 	out := make(chan tokens.Event, 1)
 	poke := make(chan struct{}, 1)
@@ -38,6 +39,7 @@ func (m *Module) Watch(ctx context.Context) <-chan tokens.Event {
 			m.mu.Unlock()
 		}()
 		w := watcher{m: m, last: m.look(true), flags: time.Now()}
+		out <- tokens.Event{}
 		tick := time.NewTicker(slotsEvery)
 		defer tick.Stop()
 		for {
