@@ -185,6 +185,8 @@ func (s *server) revoke(w http.ResponseWriter, r *http.Request) (any, error) {
 		return nil, err
 	}
 	f := fields{Phone: p.Phone, Email: p.Email}
-	return c, s.outbox.notify(r.Context(), s.store.db, p, f, "revoked", map[string]string{"name": c.Holder, "serial": c.Serial,
-		"reason": s.outbox.texts.say(p.language, "revocation."+c.Reason, nil)})
+	return c, s.store.tx(r.Context(), func(tx *sql.Tx) error {
+		return s.outbox.notify(r.Context(), tx, p, f, "revoked", map[string]string{"name": c.Holder, "serial": c.Serial,
+			"reason": s.outbox.texts.say(p.language, "revocation."+c.Reason, nil)})
+	})
 }

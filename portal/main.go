@@ -54,7 +54,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return errors.Join(err, l.Close(), s.close())
 	}
-	fmt.Printf("portal  %s/\ndesk    %s/desk\noutbox  %s/outbox\nroot    %s\n", c.Base, c.Base, c.Base, filepath.Join(c.State, "ca", "root.cer"))
+	fmt.Printf("portal  %s/\ndesk    %s/desk\noutbox  %s/outbox\nroot    %s\n", c.Base, c.Base, c.Base, filepath.Join(c.State, "ca", "root.pem"))
 	return errors.Join(serve(ctx, l, handler, s), s.close())
 }
 

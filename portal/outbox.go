@@ -57,7 +57,6 @@ func (o *outbox) notify(ctx context.Context, db querier, p person, f fields, nam
 			return fmt.Errorf("outbox: %w", err)
 		}
 	}
-	o.poke()
 	return nil
 }
 

@@ -155,9 +155,9 @@ func (v visitor) code() string {
 
 // holder has a key and its certificate.
 type holder struct {
-	key  crypto.Signer
-	cert *x509.Certificate
-	app  application
+	key     crypto.Signer
+	cert    *x509.Certificate
+	issuers [][]byte
 }
 
 func newKey(t *testing.T) crypto.Signer {
@@ -189,7 +189,7 @@ func (v visitor) issue() holder {
 	v.ok("POST", "/api/applications/"+a.ID+"/certificate", map[string]any{"csr": csrFor(v.t, h.key, a.Subject)}, &answer)
 	cert, err := x509.ParseCertificate(answer.Certificates[0])
 	require.NoError(v.t, err)
-	h.cert, h.app = cert, answer.Application
+	h.cert, h.issuers = cert, answer.Certificates[1:]
 	return h
 }
 

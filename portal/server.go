@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	js "github.com/perosign/pero/api/js"
 	"github.com/perosign/pero/portal/ca"
 )
 
@@ -59,6 +60,7 @@ func newServer(ctx context.Context, c config) (*server, error) {
 		return nil, err
 	}
 	s := &server{config: c, host: c.Base[len("http://"):], store: st, outbox: newOutbox(st, words, m, c.Log), log: c.Log}
+	st.committed = s.outbox.poke
 	s.ca, err = ca.Open(ca.Config{Folder: filepath.Join(c.State, "ca"), Base: c.Base, Life: c.Life, Register: register{st}})
 	if err != nil {
 		return nil, fmt.Errorf("certification authority: %w", err)
@@ -132,7 +134,7 @@ func (s *server) handler() (http.Handler, error) {
 	mux.Handle("GET /page/", http.StripPrefix("/page/", http.FileServerFS(files)))
 	mux.HandleFunc("GET /js/pero.js", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
-		w.Write(peroModule())
+		w.Write(js.Module)
 	})
 	mux.Handle("/ca/", s.ca.Handler())
 

@@ -17,7 +17,10 @@ import (
 var schema embed.FS
 
 // store is the portal's database. Each file has the statements of its own noun.
-type store struct{ db *sql.DB }
+type store struct {
+	db        *sql.DB
+	committed func() // called after each transaction
+}
 
 func openStore(ctx context.Context, path string) (*store, error) {
 	q := url.Values{"_pragma": {"journal_mode(WAL)", "busy_timeout(5000)", "foreign_keys(1)", "synchronous(FULL)"}, "_txlock": {"immediate"}}
@@ -25,7 +28,7 @@ func openStore(ctx context.Context, path string) (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &store{db}
+	s := &store{db, func() {}}
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("database %s: %w", path, err), db.Close())
 	}
@@ -73,7 +76,11 @@ func (s *store) tx(ctx context.Context, f func(*sql.Tx) error) error {
 	if err := f(tx); err != nil {
 		return errors.Join(err, tx.Rollback())
 	}
-	return tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return err
+	}
+	s.committed()
+	return nil
 }
 
 func unix(seconds int64) time.Time { return time.Unix(seconds, 0).UTC() }

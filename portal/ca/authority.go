@@ -92,9 +92,9 @@ func (a *Authority) Entry(ctx context.Context, cert *x509.Certificate) (Entry, e
 	return e, nil
 }
 
-// load reads NAME.key and NAME.cer of a folder. The key is written first, so a certificate never stands without its key.
+// load reads NAME.key and NAME.pem of a folder. The key is written first, so a certificate never stands without its key.
 func load(folder, name string, issue func(crypto.Signer) ([]byte, error)) (pair, error) {
-	keyFile, certFile := filepath.Join(folder, name+".key"), filepath.Join(folder, name+".cer")
+	keyFile, certFile := filepath.Join(folder, name+".key"), filepath.Join(folder, name+".pem")
 	key, err := readKey(keyFile)
 	if errors.Is(err, os.ErrNotExist) {
 		if _, err := os.Stat(certFile); err == nil {
@@ -108,16 +108,22 @@ func load(folder, name string, issue func(crypto.Signer) ([]byte, error)) (pair,
 	if err != nil {
 		return pair{}, err
 	}
-	der, err := os.ReadFile(certFile)
+	data, err := os.ReadFile(certFile)
 	if errors.Is(err, os.ErrNotExist) {
+		var der []byte
 		if der, err = issue(key); err == nil {
-			err = write(certFile, der, 0o644)
+			data = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+			err = write(certFile, data, 0o644)
 		}
 	}
 	if err != nil {
 		return pair{}, err
 	}
-	cert, err := x509.ParseCertificate(der)
+	block, _ := pem.Decode(data)
+	if block == nil {
+		return pair{}, fmt.Errorf("%s: not PEM", certFile)
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
 	if err != nil {
 		return pair{}, fmt.Errorf("%s: %w", certFile, err)
 	}

@@ -62,6 +62,17 @@ function pinentry (folder) {
 // options: softhsm (bool: a soft token beside the file carrier), publicPage (bool: Chromium treats the portal as a public address),
 // smtp (bool), locale ('ru' by default), agent (false: not started yet).
 export async function start (options = {}) {
+  const t = {}
+  try {
+    await prepare(t, options)
+    return t
+  } catch (e) {
+    await t.stop?.()
+    throw e
+  }
+}
+
+async function prepare (t, options) {
   const dir = mkdtempSync(join(tmpdir(), 'pero-e2e-'))
   const children = new Set()
   const run = (name, argv, env = {}) => {
@@ -71,7 +82,17 @@ export async function start (options = {}) {
     children.add(child)
     return child
   }
-  const t = { dir, agentPort: await freePort(), portalPort: await freePort() }
+  Object.assign(t, { dir, agentPort: await freePort(), portalPort: await freePort() })
+  t.stop = async () => {
+    await t.browser?.close()
+    const left = [...children]
+    for (const c of left) c.kill('SIGTERM')
+    const timer = setTimeout(() => left.forEach(c => c.kill('SIGKILL')), 5000)
+    await Promise.all(left.map(c => c.done))
+    clearTimeout(timer)
+    if (process.env.PERO_KEEP) console.error('kept:', dir)
+    else rmSync(dir, { recursive: true, force: true })
+  }
   t.url = `http://127.0.0.1:${t.portalPort}/`
   t.log = name => existsSync(join(dir, name + '.log')) ? readFileSync(join(dir, name + '.log'), 'utf8') : ''
   t.window = pinentry(join(dir, 'window'))
@@ -82,7 +103,7 @@ export async function start (options = {}) {
     t.smtpPort = await freePort()
     t.mail = join(dir, 'mail')
     for (const d of ['new', 'cur', 'tmp']) mkdirSync(join(t.mail, d), { recursive: true })
-    run('smtp', ['python3', '-m', 'aiosmtpd', '-n', '-l', `127.0.0.1:${t.smtpPort}`, '-c', 'aiosmtpd.handlers.Mailbox', t.mail])
+    run('smtp', ['/usr/bin/python3', '-m', 'aiosmtpd', '-n', '-l', `127.0.0.1:${t.smtpPort}`, '-c', 'aiosmtpd.handlers.Mailbox', t.mail])
     await until('the SMTP server', () => listening(t.smtpPort))
     t.letters = () => readdirSync(join(t.mail, 'new')).map(f => readFileSync(join(t.mail, 'new', f), 'utf8'))
     portal.push('--smtp', `127.0.0.1:${t.smtpPort}`, '--smtp-from', 'portal@portal.example')
@@ -133,16 +154,5 @@ ${modules.map(m => `[[modules]]\nname = "${m.name}"\npath = "${m.path}"\n`).join
     t.page.on('pageerror', e => t.problems.push(String(e)))
     return t.page
   }
-  t.stop = async () => {
-    await t.browser?.close()
-    const left = [...children]
-    for (const c of left) c.kill('SIGTERM')
-    const timer = setTimeout(() => left.forEach(c => c.kill('SIGKILL')), 5000)
-    await Promise.all(left.map(c => c.done))
-    clearTimeout(timer)
-    if (process.env.PERO_KEEP) console.error('kept:', dir)
-    else rmSync(dir, { recursive: true, force: true })
-  }
-  return t
 }
 

@@ -1,0 +1,180 @@
+// The eight points of the portal, as a person goes through them, on a key file and on a soft token; every signature and request is
+// judged by openssl.
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { readFileSync, readdirSync, writeFileSync, existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { start, until } from './harness.mjs'
+import { approve, at, confirm, create, desk, download, firstIssue, go, letIn, apply, sign, signIn } from './steps.mjs'
+
+const openssl = (...args) => execFileSync('openssl', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+
+for (const kind of [
+  { carrier: 'file', pin: 'ключ от дома 42', algorithm: 'ec-p256', locale: 'ru-RU' },
+  { carrier: 'software', pin: '1234', algorithm: 'rsa-2048', locale: 'en-GB', softhsm: true }
+]) {
+  describe(`a citizen with a ${kind.carrier} carrier`, () => {
+    let t
+    before(async () => {
+      t = await start({ smtp: true, softhsm: kind.softhsm, locale: kind.locale })
+      await t.openBrowser()
+      await signIn(t)
+    })
+    after(() => t?.stop())
+
+    test('readiness: the agent is found and asks about the site once', async () => {
+      await letIn(t)
+      const asked = t.window.transcript().filter(d => d.description.includes(`127.0.0.1:${t.portalPort}`))
+      assert.equal(asked.length, 1)
+      await t.page.waitForSelector(`${at('carriers-state')}[data-state="ok"]`)
+      await t.page.waitForSelector(`${at('clock-state')}[data-state="ok"]`)
+    })
+
+    test('first issue: a wrong INN is refused, the desk approves, the code comes by letter and outbox', async () => {
+      await go(t, 'first')
+      await t.page.click(at('new-application'))
+      await t.page.click(at('next'))
+      await t.page.fill(at('field-inn'), '770812345621')
+      await t.page.click(at('next'))
+      assert.notEqual(await t.page.locator(at('error-inn')).innerText(), '')
+      await t.page.fill(at('field-inn'), '770812345620')
+      await t.page.click(at('next'))
+      const scan = join(t.dir, 'scan.png')
+      writeFileSync(scan, 'this is no picture')
+      await t.page.setInputFiles(at('attach'), scan)
+      await t.page.waitForSelector(at('error'))
+      const pdf = join(t.dir, 'снилс.pdf')
+      writeFileSync(pdf, '%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n')
+      await t.page.setInputFiles(at('attach'), pdf)
+      await t.page.waitForSelector(at('attachment'))
+      await t.page.click(at('submit'))
+      await t.page.waitForSelector(`${at('application')}[data-state="submitted"]`)
+      await approve(t)
+      await t.page.waitForSelector(at('code'))
+      await t.page.fill(at('code'), '000000')
+      await t.page.click(at('confirm'))
+      await t.page.waitForSelector(at('error'))
+      await until('the letter with the code', () => t.letters().length > 0)
+      await confirm(t)
+    })
+
+    test('the certificate: key, request, PIN in the window, test signature, message, letter', async () => {
+      const shown = t.window.transcript().length
+      await create(t, kind)
+      const windows = t.window.transcript().slice(shown)
+      assert.equal(windows.length, 1, 'one PIN for the whole issue')
+      assert.match(windows[0].description, /770812345620/, 'the window shows what will be requested')
+      await until('the letter about the certificate', () => t.letters().length > 1)
+    })
+
+    test('the current certificate is good, and a responder really said so', async () => {
+      await go(t, 'signature')
+      const card = t.page.locator(`${at('section-signature')} ${at('certificate')}`).first()
+      assert.equal(await card.getAttribute('data-status'), 'valid')
+      assert.equal(await card.getAttribute('data-source'), 'ocsp')
+    })
+
+    test('several documents with one PIN, verified by the portal and by openssl', async () => {
+      const files = ['договор.txt', 'приложение.bin'].map(n => join(t.dir, n))
+      writeFileSync(files[0], 'Договор об оказании услуг\n')
+      writeFileSync(files[1], Buffer.alloc(3 << 20, 7))
+      const shown = t.window.transcript().length
+      const results = await sign(t, files, kind)
+      assert.equal(t.window.transcript().length - shown, 1)
+      const window = t.window.transcript().at(-1).description
+      for (const name of ['договор.txt', 'приложение.bin']) assert.ok(window.includes(name), 'the window lists ' + name)
+      for (let i = 0; i < files.length; i++) {
+        assert.equal(await results.nth(i).getAttribute('data-valid'), 'true')
+        assert.match(await results.nth(i).innerText(), /Иванова Анна Петровна/)
+        const p7s = await download(t, results.nth(i), `${i}.p7s`)
+        openssl('cms', '-verify', '-cades', '-binary', '-inform', 'DER', '-in', p7s, '-content', files[i], '-CAfile', t.root, '-purpose', 'any', '-out', '/dev/null')
+      }
+    })
+
+    test('an attached signature holds the document', async () => {
+      const file = join(t.dir, 'справка.txt')
+      writeFileSync(file, 'x'.repeat(2 << 20))
+      const results = await sign(t, [file], { ...kind, packaging: 'attached' })
+      assert.equal(await results.first().getAttribute('data-valid'), 'true')
+      const p7m = await download(t, results.first(), 'a.p7m')
+      const out = join(t.dir, 'a.out')
+      openssl('cms', '-verify', '-cades', '-binary', '-inform', 'DER', '-in', p7m, '-CAfile', t.root, '-purpose', 'any', '-out', out)
+      assert.ok(readFileSync(out).equals(readFileSync(file)))
+    })
+
+    test('a wrong PIN is said as such, and the next try works', async () => {
+      const file = join(t.dir, 'договор.txt')
+      await go(t, 'sign')
+      await t.page.setInputFiles(at('files'), [file])
+      t.window.answers('pin 99999999', 'cancel')
+      await t.page.click(at('sign'))
+      await t.page.waitForSelector(at('error'))
+      const second = t.window.transcript().at(-1)
+      assert.notEqual(second.error, '', 'the second window says that the PIN was refused')
+    })
+
+    test('re-issue: one button, the old key signs, the old certificate stays', async () => {
+      await new Promise(resolve => setTimeout(resolve, 31000)) // a wrong PIN asked for by a site: half a minute of peace for the card
+      await go(t, 'signature')
+      const card = t.page.locator(`${at('section-signature')} ${at('certificate')}`).first()
+      const old = await card.getAttribute('data-id')
+      t.window.answers(`pin ${kind.pin}`)
+      await t.page.click(at('reissue'))
+      await t.page.waitForSelector(at('success'), { timeout: 60000 })
+      assert.notEqual(await card.getAttribute('data-id'), old)
+      await go(t, 'backup')
+      assert.equal(await t.page.locator(at('export-cer')).count(), 2, 'both certificates are on the carrier')
+      await until('the letter about the re-issue', () => t.letters().length > 2)
+    })
+
+    test('backup: the certificate as a file that openssl reads', async () => {
+      await go(t, 'backup')
+      const [d] = await Promise.all([t.page.waitForEvent('download'), t.page.locator(at('export-pem')).first().click()])
+      const pem = join(t.dir, 'certificate.pem')
+      await d.saveAs(pem)
+      assert.match(openssl('x509', '-in', pem, '-noout', '-subject', '-nameopt', 'utf8'), /Иванова/)
+    })
+
+    if (kind.carrier === 'file') {
+      test('backup of the file carrier and restore from it', async () => {
+        const copy = join(t.dir, 'копия.p12')
+        t.window.answers(`pin ${kind.pin}`, `file ${copy}`)
+        await go(t, 'backup')
+        await t.page.locator(at('backup')).first().click()
+        await t.page.waitForSelector(at('success'))
+        assert.ok(existsSync(copy))
+        openssl('pkcs12', '-in', copy, '-passin', `pass:${kind.pin}`, '-nokeys')
+        for (const f of readdirSync(t.keys).filter(f => f.endsWith('.p12'))) execFileSync('rm', [join(t.keys, f)])
+        await until('the carrier gone from the page', async () => await t.page.locator(at('export-cer')).count() === 0)
+        t.window.answers(`file ${copy}`, `pin ${kind.pin}`)
+        await t.page.click(at('restore'))
+        await t.page.waitForSelector(at('success'))
+        await until('the certificates back', async () => await t.page.locator(at('export-cer')).count() === 2)
+        const file = join(t.dir, 'договор.txt')
+        const results = await sign(t, [file], kind)
+        assert.equal(await results.first().getAttribute('data-valid'), 'true')
+      })
+    }
+
+    test('revoked by the desk: the status is asked anew and the warning goes with it', async () => {
+      await desk(t, async page => {
+        const card = page.locator(`${at('certificate')}[data-status="valid"]`)
+        while (await card.count()) {
+          await card.first().locator(at('revoke')).click()
+          await page.selectOption(at('revoke-reason'), 'keyCompromise')
+          const before = await card.count()
+          await page.click(at('revoke-send'))
+          await page.waitForFunction(n => document.querySelectorAll('[data-test="certificate"][data-status="valid"]').length < n, before)
+        }
+      })
+      await t.page.reload()
+      await go(t, 'signature')
+      const card = t.page.locator(`${at('section-signature')} ${at('certificate')}`).first()
+      await until('the revoked state', async () => await card.getAttribute('data-status') === 'revoked')
+      await t.page.waitForSelector(at('warning'))
+    })
+
+    test('the page itself had nothing to complain of', () => assert.deepEqual(t.problems, []))
+  })
+}
