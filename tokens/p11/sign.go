@@ -18,10 +18,9 @@ import (
 
 // signer is a private key that was found on the token.
 type signer struct {
-	handle pkcs11.ObjectHandle
-	cka    []byte
-	public []byte // nil when not known
-	always bool
+	handle  pkcs11.ObjectHandle
+	keyType uint // CKK_
+	always  bool
 }
 
 // hash is what PKCS#11 and PKCS #1 call a hash. The prefix is the DER DigestInfo up to the digest (RFC 8017 section 9.2, note 1).
@@ -70,9 +69,13 @@ func (s *session) Sign(ctx context.Context, id tokens.KeyID, alg tokens.Algorith
 	if err != nil {
 		return nil, err
 	}
+	keyType := uint(pkcs11.CKK_RSA)
+	if alg.Scheme == tokens.ECDSA {
+		keyType = pkcs11.CKK_EC
+	}
 	signature, err := wait(ctx, func() (signature []byte, err error) {
 		err = s.call("sign", func() error {
-			signature, err = s.sign(ctx, id, mech, data)
+			signature, err = s.sign(ctx, id, keyType, mech, data)
 			return err
 		})
 		return signature, err
@@ -83,7 +86,7 @@ func (s *session) Sign(ctx context.Context, id tokens.KeyID, alg tokens.Algorith
 	return ecdsaDER(signature)
 }
 
-func (s *session) sign(ctx context.Context, id tokens.KeyID, mech *pkcs11.Mechanism, data []byte) ([]byte, error) {
+func (s *session) sign(ctx context.Context, id tokens.KeyID, keyType uint, mech *pkcs11.Mechanism, data []byte) ([]byte, error) {
 	h, err := s.take(ctx)
 	if err != nil {
 		return nil, err
@@ -92,6 +95,10 @@ func (s *session) sign(ctx context.Context, id tokens.KeyID, mech *pkcs11.Mechan
 	if err != nil {
 		s.drop(h)
 		return nil, err
+	}
+	if k.keyType != keyType { // modules have all kinds of answers to this
+		s.put(h)
+		return nil, tokens.ErrUnsupported
 	}
 	var signature []byte
 	if k.always {
@@ -171,7 +178,8 @@ func (s *session) find(h pkcs11.SessionHandle, id tokens.KeyID) (signer, error) 
 		if whole == nil || whole.private == nil {
 			return k, tokens.ErrNoKey
 		}
-		k = signer{whole.private.handle, whole.cka, whole.Public, whole.private.always}
+		kind, _, _ := sizeOf(whole.Algorithm)
+		k = signer{whole.private.handle, kind.keyType, whole.private.always}
 	}
 	s.mu.Lock()
 	s.found[id] = k
@@ -190,7 +198,8 @@ func (s *session) findByCKA(h pkcs11.SessionHandle, id tokens.KeyID) (signer, bo
 		return signer{}, false, err
 	}
 	r := &reader{ctx: s.ctx, h: h, handle: handles[0]}
-	k := signer{handle: handles[0], cka: cka, always: r.flag(pkcs11.CKA_ALWAYS_AUTHENTICATE, false)}
+	k := signer{handle: handles[0], always: r.flag(pkcs11.CKA_ALWAYS_AUTHENTICATE, false)}
+	k.keyType, _ = r.number(pkcs11.CKA_KEY_TYPE)
 	return k, true, r.gone
 }
 

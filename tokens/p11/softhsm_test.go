@@ -41,14 +41,14 @@ func newSoftHSM(t *testing.T) {
 	t.Setenv("SOFTHSM2_CONF", conf)
 }
 
-func run(t *testing.T, name string, args ...string) string {
+func run(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	out, err := exec.Command(name, args...).CombinedOutput()
 	require.NoError(t, err, "%s %v\n%s", name, args, out)
 	return string(out)
 }
 
-func initToken(t *testing.T, label string) {
+func initToken(t testing.TB, label string) {
 	t.Helper()
 	run(t, "softhsm2-util", "--init-token", "--free", "--label", label, "--pin", userPIN, "--so-pin", "87654321")
 }

@@ -1,0 +1,67 @@
+package p11_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/perosign/pero/tokens"
+	"github.com/perosign/pero/tokens/host"
+	"github.com/perosign/pero/tokens/p11"
+	"github.com/perosign/pero/tokens/tokentest"
+)
+
+// TestMain lets the test binary be its own token-host.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "token-host" {
+		err := host.Serve(context.Background(), os.Stdin, os.Stdout, func(o host.Options) (tokens.Module, host.Window, error) {
+			return p11.New(p11.Config{Name: o.Module.Name, Path: o.Module.Path}), tokentest.At(o.Window.Pinentry), nil
+		})
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+func suite(store func(t *testing.T, person *tokentest.Person) tokens.Store) tokentest.Config {
+	return tokentest.Config{
+		Store: func(t *testing.T, person *tokentest.Person) tokens.Store {
+			newSoftHSM(t)
+			initToken(t, "one")
+			return store(t, person)
+		},
+		PIN:      userPIN,
+		WrongPIN: "12345679",
+		Change:   func(t *testing.T, _ tokens.Store) { initToken(t, "another") },
+		OneLogin: true,
+	}
+}
+
+func TestSuite(t *testing.T) {
+	tokentest.Suite(t, suite(func(t *testing.T, person *tokentest.Person) tokens.Store {
+		return host.Attended(open(t), person)
+	}))
+}
+
+func TestSuiteInChildren(t *testing.T) {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	c := suite(func(t *testing.T, person *tokentest.Person) tokens.Store {
+		s := host.New(host.Options{
+			Command: []string{self, "token-host"},
+			Module:  host.Module{Name: "SoftHSM", Kind: "pkcs11", Path: softhsm},
+			Window:  host.WindowConfig{Pinentry: person.Folder()},
+		})
+		t.Cleanup(func() { require.NoError(t, s.Close()) })
+		return s
+	})
+	c.OneLogin = false // a process for each login
+	c.Algorithms = []tokens.KeyAlgorithm{tokens.RSA2048, tokens.ECP521}
+	tokentest.Suite(t, c)
+}
