@@ -241,8 +241,8 @@ func (d *doctor) carriers(ctx context.Context, c config.Config) {
 			d.find("module", levelProblem, "module_bad", v)
 			continue
 		}
-		v["Count"] = len(list)
 		if m.Kind == "pkcs11" {
+			v["Count"] = len(list)
 			d.find("module", levelOK, "module", v)
 		} else {
 			d.find("files", levelOK, "files", v)
@@ -307,5 +307,5 @@ func (d *doctor) anchors(c config.Config) {
 		d.find("anchors", levelProblem, "anchors_bad", locale.Values{"Cause": err.Error()})
 		return
 	}
-	d.find("anchors", levelOK, "anchors", locale.Values{"Count": len(c.Status.Anchors)})
+	d.find("anchors", levelOK, "anchors", locale.Values{"Number": len(c.Status.Anchors)})
 }
