@@ -206,7 +206,9 @@ func ask[P checked, R any](ctx context.Context, c *Client, r route[P, R], p P) (
 		c.mu.Unlock()
 	}()
 	if err := c.send(request{ID: id, Method: r.name, Params: params}); err != nil {
-		return result, fmt.Errorf("send %s: %w", r.name, err)
+		c.conn.Close() // no message can follow one that was cut
+		<-c.gone
+		return result, errors.Join(fmt.Errorf("send %s: %w", r.name, err), c.ended())
 	}
 	var a response
 	select {
@@ -225,9 +227,7 @@ func ask[P checked, R any](ctx context.Context, c *Client, r route[P, R], p P) (
 		select {
 		case a = <-w.answer: // the last thing said
 		default:
-			c.mu.Lock()
-			defer c.mu.Unlock()
-			return result, fmt.Errorf("%s: the connection to the agent ended: %w", r.name, c.err)
+			return result, fmt.Errorf("%s: %w", r.name, c.ended())
 		}
 	}
 	if a.Error != nil {
@@ -237,6 +237,12 @@ func ask[P checked, R any](ctx context.Context, c *Client, r route[P, R], p P) (
 		return result, fmt.Errorf("read the answer to %s: %w", r.name, err)
 	}
 	return result, nil
+}
+
+func (c *Client) ended() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return fmt.Errorf("the connection to the agent ended: %w", c.err)
 }
 
 func (c *Client) send(r request) error {
