@@ -1,6 +1,6 @@
 // 4. Add a certificate: carrier, PIN in Pero's window, key, request, certificate, verification. And what an interrupted issue left.
 import { h, fill, button, note, facts, newId } from './dom.js';
-import { call, bytes, base64 } from './api.js';
+import { Words, call, bytes, base64 } from './api.js';
 import { t, date } from './i18n.js';
 import { progress } from './progress.js';
 import { carrierChoice, explain } from './parts.js';
@@ -97,7 +97,7 @@ export function add(app) {
       issued = await call('POST', '/api/issued', { csr: base64(e.csr) });
     } catch (x) {
       if (x.code !== 'not_found') throw x;
-      throw new Error(t('add.complete.never'));
+      throw new Words(t('add.complete.never'));
     }
     const certificate = await app.agent.pero.complete(e.enrollment, issued.certificates.map(bytes));
     await finish(issued.application, certificate);

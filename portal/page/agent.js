@@ -24,7 +24,7 @@ export class Agent extends EventTarget {
 
   // look asks the browser and Pero without opening any window; ends connected when the site was let in before.
   async look() {
-    if (this.pero) return this.refresh();
+    if (this.pero) return this.#again();
     const found = await check({ port: this.port });
     if (found.state === 'ready') return this.open();
     this.#set(found.state);
@@ -32,7 +32,7 @@ export class Agent extends EventTarget {
 
   // open connects; the browser may ask the person for its local-network permission. From a click.
   async open() {
-    if (this.pero) return this.refresh();
+    if (this.pero) return this.#again();
     try {
       const pero = await connect({ port: this.port, onState: (s) => { if (s === 'permission_pending') this.#set(s); } });
       this.pero = pero;
@@ -45,6 +45,12 @@ export class Agent extends EventTarget {
       return this.#set(e.state ?? 'absent');
     }
     await this.#letIn(this.pero.hello.access);
+  }
+
+  // #again looks once more over the connection that is there.
+  async #again() {
+    if (this.state === 'ready') await this.refresh();
+    else this.#set(this.state);
   }
 
   async #letIn(access) {

@@ -1,8 +1,11 @@
 // The portal's back end. The table of its calls is in portal/server.go.
 import { t, known } from './i18n.js';
 
+// Words is an error whose message is for people.
+export class Words extends Error {}
+
 // Problem is a refusal that a person can read: its words are in the catalogue.
-export class Problem extends Error {
+export class Problem extends Words {
   constructor({ code, field, values }, status) {
     super(t(known(`problem.${code}`) ? `problem.${code}` : 'problem.internal', values));
     Object.assign(this, { code, field, status });

@@ -1,6 +1,6 @@
 // 3. First issue: choose an authority, fill in, attach scans, wait for the desk, enter the code.
 import { h, fill, button, note, field, facts, badge, newId } from './dom.js';
-import { call, upload } from './api.js';
+import { Words, call, upload } from './api.js';
 import { t, date, size } from './i18n.js';
 import * as checks from './checks.js';
 import { explain } from './parts.js';
@@ -39,8 +39,10 @@ export function first(app) {
       h('li', { class: 'row spread' }, t('first.of', { date: date(a.createdAt) }), badge(t(`application.${a.state}`), a.state === 'installed' ? 'good' : ''))))));
   }
 
-  const across = (now) => h('ol', { class: 'steps across', 'aria-label': t('first.stages') }, stages.map((s) =>
+  function across(now) {
+    return h('ol', { class: 'steps across', 'aria-label': t('first.stages') }, stages.map((s) =>
     h('li', { data: { state: stages.indexOf(s) < stages.indexOf(now) ? 'done' : s === now ? 'active' : 'waiting' }, 'aria-current': s === now && 'step' }, t(`first.stage.${s}`))));
+  }
 
   async function authorities(body) {
     const list = await call('GET', '/api/authorities');
@@ -105,14 +107,18 @@ export function first(app) {
         h('div', { class: 'row' }, button(t('common.next'), next, { kind: 'primary', test: 'next', failed: (e) => fill(failed, explain(e)) }), withdraw(a, failed))));
   }
 
-  const refusal = (a) => h('div', { class: 'note bad', role: 'alert', test: 'refusal' }, h('strong', {}, t('first.refused')), h('p', {}, a.reason), h('p', {}, t('first.refused.next')));
+  function refusal(a) {
+    return h('div', { class: 'note bad', role: 'alert', test: 'refusal' }, h('strong', {}, t('first.refused')), h('p', {}, a.reason), h('p', {}, t('first.refused.next')));
+  }
 
-  const withdraw = (a, failed) => button(t('first.withdraw'), async () => {
+  function withdraw(a, failed) {
+    return button(t('first.withdraw'), async () => {
     if (!confirm(t('first.withdraw.sure'))) return;
     await call('DELETE', path(a));
     stage = null;
     await app.show();
   }, { test: 'withdraw', failed: (e) => fill(failed, explain(e)) });
+  }
 
   function scans(body, a) {
     const failed = h('div');
@@ -122,7 +128,7 @@ export function first(app) {
       fill(failed);
       try {
         for (const file of files) {
-          if (file.size > limit) throw new Error(t('problem.attachment_too_large', { name: file.name }));
+          if (file.size > limit) throw new Words(t('problem.attachment_too_large', { name: file.name }));
           bar.hidden = false;
           await upload(path(a, `/attachments?name=${encodeURIComponent(file.name)}`), file, { onProgress: (n, of) => { bar.value = of ? n / of : 0; } });
         }
@@ -164,8 +170,10 @@ export function first(app) {
     }, 2000);
   }
 
-  const summary = (a) => facts([t('verdict.who'), a.subject.commonName], [t('verdict.inn'), a.fields.inn], [t('verdict.snils'), a.fields.snils],
+  function summary(a) {
+    return facts([t('verdict.who'), a.subject.commonName], [t('verdict.inn'), a.fields.inn], [t('verdict.snils'), a.fields.snils],
     [t('field.email'), a.fields.email], [t('first.scans'), a.attachments.map((x) => x.name).join(', ')]);
+  }
 
   function code(body, a) {
     const failed = h('div', { 'aria-live': 'polite' });

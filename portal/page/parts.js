@@ -1,5 +1,6 @@
 // What several sections show alike.
 import { h, icon, badge, note, facts, newId } from './dom.js';
+import { Words } from './api.js';
 import { t, known, date, time } from './i18n.js';
 
 // explain says what failed, in the catalogue's words where it has them: whose doing it is and the next step.
@@ -7,7 +8,9 @@ export function explain(e) {
   if (e?.name === 'AbortError' || e?.reason === 'cancelled') return note('warn', t('reason.aborted'));
   const key = `reason.${e?.reason ?? e?.state}`;
   if (known(key)) return note(['user_cancelled', 'timed_out'].includes(e.reason) ? 'warn' : 'bad', t(key), e.member && h('span', { class: 'quiet' }, e.member));
-  return note('bad', e?.message || t('problem.internal'));
+  if (e instanceof Words || e?.reason) return note('bad', e.message);
+  console.error(e);
+  return note('bad', t('reason.page'));
 }
 
 export const kinds = { valid: 'good', expiring: 'warn', not_yet_valid: 'warn', unknown: 'warn', expired: 'bad', revoked: 'bad', untrusted: 'bad' };

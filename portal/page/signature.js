@@ -50,7 +50,8 @@ export function signature(app) {
         [t('signature.checked'), checked ? t(`source.${checked.source ?? 'none'}`, { time: time(checked.checkedAt) }) : t('source.portal')]),
       failure && explain(failure),
       app.agent.ready && !local && note('warn', t('signature.absent')),
-X, { class: 'quiet' }, can ? t('signature.reissue.hint') : t(`signature.reissue.${!app.agent.ready ? 'agent' : !local ? 'absent' : 'ended'}`))),
+      place && app.agent.carriers.length > 1 && h('details', {}, h('summary', {}, t('signature.place')), place.element),
+      h('div', { class: 'row' }, reissue, h('span', { class: 'quiet' }, can ? t('signature.reissue.hint') : t(`signature.reissue.${!app.agent.ready ? 'agent' : !local ? 'absent' : 'ended'}`))),
       work);
   }
 
@@ -62,7 +63,7 @@ X, { class: 'quiet' }, can ? t('signature.reissue.hint') : t(`signature.reissue.
     return null;
   }
 
-  async function reissueNow(c, local, place.value, work) {
+  async function reissueNow(c, local, token, work) {
     const { agent } = app;
     const stop = new AbortController();
     const steps = progress('reissue', ['open', 'consent', 'key', 'request', 'authority', 'checking', 'writing', 'proving', 'profile']);
