@@ -208,8 +208,10 @@ func (a *Agent) begin(ctx context.Context, c api.Caller, app *application, locat
 		return e, err
 	}
 	a.logins.hold(c.Conn, e.ID, fresh)
-	if ctx.Err() != nil {
-		a.logins.drop(c.Conn) // the page left in this moment
+	if ctx.Err() != nil { // the page left in this moment
+		if s := a.logins.take(c.Conn, e.ID); s != nil {
+			a.logOut(s)
+		}
 	}
 	a.events.touch(true)
 	return e, nil

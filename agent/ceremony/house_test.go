@@ -122,7 +122,14 @@ var page = api.Caller{Origin: portal, User: "someone", Conn: 1}
 // newHouse builds an agent on the folders of dir; wrap may stand before the store of the files.
 func newHouse(t testing.TB, dir string, wrap ...func(tokens.Store) tokens.Store) *house {
 	t.Helper()
-	h := &house{t: t, dir: dir, window: &scripted{pin: pin}}
+	window := &scripted{pin: pin}
+	return furnish(t, dir, window, host.Attended(file.New(filepath.Join(dir, "keys")), window), wrap...)
+}
+
+// furnish is newHouse with another store.
+func furnish(t testing.TB, dir string, window *scripted, store tokens.Store, wrap ...func(tokens.Store) tokens.Store) *house {
+	t.Helper()
+	h := &house{t: t, dir: dir, window: window}
 	var err error
 	h.journal, err = journal.Open(filepath.Join(dir, "journal"))
 	require.NoError(t, err)
@@ -130,7 +137,6 @@ func newHouse(t testing.TB, dir string, wrap ...func(tokens.Store) tokens.Store)
 	h.sites, err = sites.Open(filepath.Join(dir, "sites"), []string{portal}, nil)
 	require.NoError(t, err)
 	h.ca = newAuthority(t, dir)
-	store := host.Attended(file.New(filepath.Join(dir, "keys")), h.window)
 	for _, w := range wrap {
 		store = w(store)
 	}

@@ -46,10 +46,9 @@ func (r *result) put(p []byte) error {
 		return err
 	}
 	r.size += int64(len(p))
-	if _, err := r.file.Write(p); err != nil {
+	if err := keepAndDigest(r.file, p, r.sum); err != nil {
 		return storage("keep the signature", err)
 	}
-	r.sum.Write(p)
 	return nil
 }
 

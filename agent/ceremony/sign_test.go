@@ -89,7 +89,7 @@ func (h *house) send(content []byte, packaging, digest string) uint32 {
 		require.NoError(h.t, h.WriteDocument(h.t.Context(), page, u.Upload, rest[:n]))
 		rest = rest[n:]
 	}
-	r, err := h.CloseDocument(h.t.Context(), page, api.CloseDocumentParams{Upload: u.Upload})
+	r, err := h.CloseDocument(h.t.Context(), page, api.CloseDocumentParams(u))
 	require.NoError(h.t, err)
 	require.Equal(h.t, hex.EncodeToString(sha(content)), r.SHA256)
 	return u.Upload

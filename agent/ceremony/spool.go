@@ -8,7 +8,9 @@ import (
 	"errors"
 	"hash"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/perosign/pero/api"
@@ -59,14 +61,9 @@ type download struct {
 	sum  []byte
 }
 
-// create makes a file without a name, mode 0600.
 func (s *spool) create() (*os.File, error) {
-	f, err := os.CreateTemp(s.dir, "pero-*")
+	f, err := nameless(s.dir)
 	if err != nil {
-		return nil, storage("make a temporary file", err)
-	}
-	if err := os.Remove(f.Name()); err != nil {
-		f.Close()
 		return nil, storage("make a temporary file", err)
 	}
 	return f, nil
@@ -159,17 +156,33 @@ func (u *upload) write(chunk []byte) error {
 		u.err = refuse(api.DocumentTooLarge, "more than the %d octets announced", u.size)
 		return u.err
 	}
-	if u.file != nil {
-		if _, err := u.file.Write(chunk); err != nil {
-			u.err = storage("keep the document", err)
-			return u.err
-		}
-	}
-	for _, h := range u.digests {
-		h.Write(chunk)
+	if err := keepAndDigest(u.file, chunk, slices.Collect(maps.Values(u.digests))...); err != nil {
+		u.err = storage("keep the document", err)
+		return u.err
 	}
 	u.got += int64(len(chunk))
 	return nil
+}
+
+// keepAndDigest writes to the file, if there is one, while the digests are computed.
+func keepAndDigest(f *os.File, chunk []byte, digests ...hash.Hash) error {
+	if f == nil || len(chunk) < 16<<10 {
+		for _, h := range digests {
+			h.Write(chunk)
+		}
+		if f == nil {
+			return nil
+		}
+		_, err := f.Write(chunk)
+		return err
+	}
+	var wait sync.WaitGroup
+	for _, h := range digests {
+		wait.Go(func() { h.Write(chunk) })
+	}
+	_, err := f.Write(chunk)
+	wait.Wait()
+	return err
 }
 
 func (u *upload) close() (api.CloseDocumentResult, error) {
