@@ -52,7 +52,7 @@ func parseOrigin(header string) (string, bool) {
 // validHost takes what a browser writes after it resolved the host of a page: an address, or a name in ASCII.
 func validHost(host string, bracketed bool) bool {
 	if a, err := netip.ParseAddr(host); err == nil {
-		return a.Is6() == bracketed && a.Zone() == "" && a.String() == host
+		return a.Is6() == bracketed && !a.Is4In6() && a.Zone() == "" && a.String() == host
 	}
 	if bracketed || host == "" || len(host) > 253 || strings.HasPrefix(host, ".") || strings.HasSuffix(host, ".") {
 		return false
