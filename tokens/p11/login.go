@@ -21,22 +21,26 @@ func (m *Module) Login(ctx context.Context, id tokens.ID, pin *tokens.PIN, again
 		}
 		return m.login(id, pin, again)
 	}
-	abandoned := make(chan struct{})
-	s, err := wait(ctx, func() (tokens.Session, error) {
-		s, err := m.login(id, nil, again)
-		select {
-		case <-abandoned:
-			if err == nil {
-				s.Close() // the person typed the PIN after the page had left
-			}
-		default:
-		}
-		return s, err
-	})
-	if ctx.Err() != nil && s == nil {
-		close(abandoned)
+	type result struct {
+		session tokens.Session
+		err     error
 	}
-	return s, err
+	done := make(chan result, 1)
+	go func() {
+		s, err := m.login(id, nil, again)
+		done <- result{s, err}
+	}()
+	select {
+	case r := <-done:
+		return r.session, r.err
+	case <-ctx.Done():
+		go func() {
+			if r := <-done; r.err == nil {
+				_ = r.session.Close() // the person used the pad after the page had left
+			}
+		}()
+		return nil, ctx.Err()
+	}
 }
 
 func (m *Module) login(id tokens.ID, pin *tokens.PIN, again func(context.Context) (*tokens.PIN, error)) (tokens.Session, error) {

@@ -1,7 +1,6 @@
 package p11
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -77,7 +76,11 @@ type watcher struct {
 
 func (w *watcher) tick() bool {
 	if !w.m.oddities().Rescan {
-		return w.look(time.Since(w.flags) >= flagsEvery)
+		deep := time.Since(w.flags) >= flagsEvery
+		if !deep && w.m.slotEvent() != nil {
+			return false // C_WaitForSlotEvent looks for us
+		}
+		return w.look(deep)
 	}
 	if time.Since(w.flags) < max(restartEvery, w.cost*restartShare) {
 		return false
@@ -140,27 +143,18 @@ func (m *Module) look(deep bool) (s sight) {
 	return s
 }
 
-// contents lists the IDs of a token's public objects.
+// contents counts a token's public objects: as much of a change as is worth reading every other second.
 func contents(ctx *pkcs11.Ctx, slot uint) string {
 	h, err := ctx.OpenSession(slot, pkcs11.CKF_SERIAL_SESSION)
 	if err != nil {
 		return err.Error()
 	}
 	defer ctx.CloseSession(h)
-	var b strings.Builder
-	for _, class := range []uint{pkcs11.CKO_CERTIFICATE, pkcs11.CKO_PUBLIC_KEY} {
-		handles, err := find(ctx, h, pkcs11.NewAttribute(pkcs11.CKA_CLASS, class))
-		if err != nil {
-			return err.Error()
-		}
-		ids := make([][]byte, len(handles))
-		for i, handle := range handles {
-			ids[i] = (&reader{ctx: ctx, h: h, handle: handle}).octets(pkcs11.CKA_ID)
-		}
-		slices.SortFunc(ids, bytes.Compare)
-		fmt.Fprintf(&b, "%x\n", ids)
+	handles, err := find(ctx, h)
+	if err != nil {
+		return err.Error()
 	}
-	return b.String()
+	return fmt.Sprintln(len(handles), "objects")
 }
 
 // changed tells the watchers of this process.
