@@ -124,6 +124,6 @@ func (s *server) refuse(w http.ResponseWriter, r *http.Request) (any, error) {
 		if err != nil {
 			return err
 		}
-		return s.outbox.notify(r.Context(), tx, p, a.Fields, "refused", map[string]string{"name": a.Fields.name(), "reason": in.Reason})
+		return s.outbox.notify(r.Context(), tx, p, a.Fields, "refused", map[string]string{"name": a.Fields.name(), "reason": strings.TrimRight(in.Reason, ".")})
 	})
 }

@@ -10,6 +10,7 @@ const names = ['open', 'consent', 'key', 'request', 'authority', 'checking', 'wr
 export function add(app) {
   return {
     id: 'add',
+    watches: true,
     async render(root) {
       const { agent } = app;
       const list = await call('GET', '/api/applications');
@@ -48,6 +49,7 @@ export function add(app) {
     const steps = progress('add.step', names);
     form.hidden = true;
     fill(work, steps.element, h('div', { class: 'row' }, button(t('common.cancel'), () => stop.abort(), { test: 'cancel' })));
+    app.busy = true;
     try {
       steps.at('open');
       await agent.pero.enroll({
@@ -59,6 +61,7 @@ export function add(app) {
         return (await call('POST', `/api/applications/${a.id}/certificate`, { csr: base64(csr) })).certificates.map(bytes);
       }).then((c) => finish(a, c, steps));
     } catch (e) {
+      app.busy = false;
       steps.fail();
       const again = [button(t('common.again'), () => app.show(), { kind: 'primary', test: 'again' })];
       if (e.reason === 'conflict' && a.state === 'confirmed') {
@@ -73,7 +76,8 @@ export function add(app) {
     await call('POST', `/api/applications/${a.id}/installed`);
     await app.agent.refresh();
     steps?.done();
-    app.tell('add', note('good', t('add.done'), h('p', {}, t('add.done.text', { serial: certificate.serialNumber, date: date(certificate.notAfter) })),
+    app.busy = false;
+    await app.tell('add', note('good', t('add.done'), h('p', {}, t('add.done.text', { serial: certificate.serialNumber, date: date(certificate.notAfter) })),
       h('p', { class: 'row' }, h('a', { href: '#sign' }, t('add.done.sign')), h('a', { href: '#backup' }, t('add.done.backup')))));
   }
 

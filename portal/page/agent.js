@@ -6,6 +6,7 @@ export class Agent extends EventTarget {
   // absent, refused, certificate_untrusted.
   state = 'unknown';
   pero = null;
+  #opening = null; // one attempt at a time: each may be a question to the person
   tokens = [];
   certificates = [];
 
@@ -31,7 +32,12 @@ export class Agent extends EventTarget {
   }
 
   // open connects; the browser may ask the person for its local-network permission. From a click.
-  async open() {
+  open() {
+    this.#opening ??= this.#open().finally(() => { this.#opening = null; });
+    return this.#opening;
+  }
+
+  async #open() {
     if (this.pero) return this.#again();
     try {
       const pero = await connect({ port: this.port, onState: (s) => { if (s === 'permission_pending') this.#set(s); } });

@@ -18,6 +18,7 @@ const app = {
   session: null,
   sections: [],
   main: null,
+  busy: false, // a section is at work and must not be drawn anew
   told: null, // a message for one section, until the next
 
   get section() { return this.sections.find((s) => s.id === location.hash.slice(1)) ?? this.sections[0]; },
@@ -50,8 +51,10 @@ const app = {
       fill(root, this.title(section.id), explain(e), h('div', { class: 'row' }, button(t('common.again'), () => this.show())));
     }
     if (turn !== this.turn) return;
+    const held = this.main.contains(document.activeElement) && document.activeElement.dataset.test;
     this.main.replaceWith(root);
     this.main = root;
+    if (held) root.querySelector(`[data-test="${held}"]`)?.focus();
   },
 
   draw() {
@@ -106,7 +109,7 @@ async function start() {
   app.told = null;
   app.agent = new Agent(app.session.agentPort);
   app.sections = [ready, signature, first, add, sign, backup, journal].map((make) => make(app));
-  app.agent.addEventListener('change', () => { if (!app.busy) app.show(); });
+  app.agent.addEventListener('change', () => { if (!app.busy && app.section.watches) app.show(); });
   await app.draw();
   if (app.agent.known) await app.agent.look();
 }

@@ -6,14 +6,16 @@ import { explain, holderOf, carrierName } from './parts.js';
 export function backup(app) {
   return {
     id: 'backup',
+    watches: true,
     render(root) {
       const { agent } = app;
       const said = h('div', { 'aria-live': 'polite' });
       const say = (e) => fill(said, explain(e));
       const files = agent.tokens.filter((x) => x.carrier === 'file' && x.state !== 'pin_not_set');
+      const mine = agent.certificates.filter((c) => c.hasPrivateKey);
       fill(root, app.title('backup'), !agent.ready && app.notReady(), said,
         h('section', { class: 'card' }, h('h2', {}, t('backup.export')), h('p', {}, t('backup.export.text')),
-          agent.certificates.length ? h('ul', { class: 'plain' }, agent.certificates.map((c) => h('li', { class: 'row spread' },
+          mine.length ? h('ul', { class: 'plain' }, mine.map((c) => h('li', { class: 'row spread' },
             h('span', {}, holderOf(c), ' ', h('span', { class: 'quiet' }, t('signature.until', { date: date(c.notAfter) }))),
             h('span', { class: 'row' }, ['cer', 'pem'].map((kind) => button(`.${kind}`, () => exportAs(c, kind), { test: `export-${kind}`, failed: say, describe: t('backup.export.as', { kind, name: holderOf(c) }) }))))))
             : h('p', { class: 'quiet' }, t('backup.no_certificates'))),

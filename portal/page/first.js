@@ -140,7 +140,7 @@ export function first(app) {
     };
     const input = h('input', { type: 'file', multiple: true, accept: 'application/pdf,image/jpeg,image/png', id: newId(), test: 'attach' });
     input.addEventListener('change', () => add(input.files));
-    const drop = h('div', { class: 'drop' }, h('label', { for: input.id }, h('strong', {}, t('first.attach'))), input, h('p', { class: 'quiet' }, t('first.attach.hint')));
+    const drop = h('div', { class: 'drop' }, h('strong', {}, t('first.attach')), input, h('label', { for: input.id, class: 'button' }, t('common.choose')), h('p', { class: 'quiet' }, t('first.attach.hint')));
     drop.addEventListener('dragover', (e) => { e.preventDefault(); drop.classList.add('over'); });
     drop.addEventListener('dragleave', () => drop.classList.remove('over'));
     drop.addEventListener('drop', (e) => { e.preventDefault(); drop.classList.remove('over'); add(e.dataTransfer.files); });

@@ -32,7 +32,7 @@ export function t(key, values = {}) {
   let text = words[current]?.[key];
   if (text === undefined) return key;
   if (typeof text === 'object') text = text[plural.select(values.n)] ?? text.other;
-  return text.replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all);
+  return text.replace(/\{(\w+)\}/g, (all, name) => values[name] ?? all).replaceAll('г..', 'г.'); // a date ends with its own full stop
 }
 
 export const date = (iso) => iso ? new Intl.DateTimeFormat(current, { dateStyle: 'long' }).format(new Date(iso)) : '';

@@ -16,6 +16,7 @@ export function ready(app) {
 
   return {
     id: 'ready',
+    watches: true,
     render(root) {
       const { agent } = app;
       const failed = h('div');
@@ -23,7 +24,7 @@ export function ready(app) {
       const look = button(t('ready.check'), async () => {
         fill(failed);
         await askClock();
-        await (agent.state === 'unknown' || agent.pero ? agent.look() : agent.open());
+        await agent.open();
         app.show();
       }, { kind: agent.ready ? '' : 'primary', test: 'check', failed: say });
 
@@ -31,7 +32,7 @@ export function ready(app) {
       const good = state === 'ready';
       const agentCard = item('agent-state', state, good ? 'good' : state === 'unknown' ? '' : ['ask', 'permission_pending'].includes(state) ? 'warn' : 'bad',
         t('ready.agent'), t(`ready.agent.${state}`), t(`ready.agent.${state}.next`), [
-          state === 'ask' && button(t('ready.allow'), async () => { await agent.allow(t('ready.purpose')); }, { kind: 'primary', test: 'allow', failed: say }),
+          state === 'ask' && h('div', { class: 'row' }, button(t('ready.allow'), () => agent.allow(t('ready.purpose')), { kind: 'primary', test: 'allow', failed: say })),
           good && h('p', { class: 'quiet' }, t('ready.version', { version: agent.pero.hello.version })),
         ]);
       const carriers = agent.carriers;

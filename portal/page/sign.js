@@ -11,6 +11,7 @@ export function sign(app) {
 
   return {
     id: 'sign',
+    watches: true,
     render(root) {
       const { agent } = app;
       const now = Date.now();
@@ -34,7 +35,7 @@ export function sign(app) {
       const input = h('input', { type: 'file', multiple: true, id: newId(), test: 'files' });
       const take = (more) => { files = [...files, ...more]; input.value = ''; draw(); };
       input.addEventListener('change', () => take(input.files));
-      const drop = h('div', { class: 'drop' }, h('label', { for: input.id }, h('strong', {}, t('sign.files'))), input, h('p', { class: 'quiet' }, t('sign.files.hint')));
+      const drop = h('div', { class: 'drop' }, h('strong', {}, t('sign.files')), input, h('label', { for: input.id, class: 'button' }, t('common.choose')), h('p', { class: 'quiet' }, t('sign.files.hint')));
       drop.addEventListener('dragover', (e) => { e.preventDefault(); drop.classList.add('over'); });
       drop.addEventListener('dragleave', () => drop.classList.remove('over'));
       drop.addEventListener('drop', (e) => { e.preventDefault(); drop.classList.remove('over'); take(e.dataTransfer.files); });
@@ -74,6 +75,7 @@ export function sign(app) {
     const card = h('section', { class: 'card', test: 'progress', data: { state: 'running' } }, said, bar, h('div', { class: 'row' }, button(t('common.cancel'), () => stop.abort(), { test: 'cancel' })));
     fill(work, card);
     card.scrollIntoView({ block: 'nearest' });
+    app.busy = true;
     try {
       // The portal needs the digest of a detached document: it gets the document itself, while the person looks at Pero's window.
       const sent = Promise.all(batch.map(async (f, i) => detached ? upload(`/api/documents?name=${encodeURIComponent(f.name)}`, f, { signal, onProgress: (n) => { toPortal.set(i, n); draw(); } }) : null));
@@ -110,6 +112,8 @@ export function sign(app) {
     } catch (e) {
       card.dataset.state = 'failed';
       fill(work, explain(e), h('p', { class: 'quiet' }, t('sign.safe')));
+    } finally {
+      app.busy = false;
     }
   }
 }

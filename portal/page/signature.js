@@ -8,6 +8,7 @@ import { carrierChoice, explain, statusBadge, kinds } from './parts.js';
 export function signature(app) {
   return {
     id: 'signature',
+    watches: true,
     async render(root) {
       const { agent } = app;
       const issued = await call('GET', '/api/certificates');
@@ -18,7 +19,7 @@ export function signature(app) {
       const others = issued.filter((c) => c !== current);
       fill(root, app.title('signature'), !agent.ready && app.notReady(),
         current ? await certificateCard(current, onCarrier.get(current.id)) : empty(),
-        others.length > 0 && h('details', { class: 'card' }, h('summary', {}, t('signature.others', { n: others.length })),
+        others.length > 0 && h('details', { class: 'card', open: others.some((c) => c.status === 'revoked') }, h('summary', {}, t('signature.others', { n: others.length })),
           h('ul', { class: 'plain' }, others.map((c) => h('li', { class: 'row spread' },
             h('span', {}, h('span', { class: 'mono' }, c.serial), ' ', h('span', { class: 'quiet' }, t('signature.until', { date: date(c.notAfter) }))), statusBadge(c.status))))));
     },
@@ -69,6 +70,7 @@ export function signature(app) {
     const steps = progress('reissue', ['open', 'consent', 'key', 'request', 'authority', 'checking', 'writing', 'proving', 'profile']);
     const cancel = button(t('common.cancel'), () => stop.abort(), { test: 'cancel' });
     fill(work, steps.element, h('div', { class: 'row' }, cancel));
+    app.busy = true;
     try {
       steps.at('open');
       const a = await call('POST', '/api/renewals', { certificate: c.serial });
@@ -84,8 +86,10 @@ export function signature(app) {
       await call('POST', `/api/applications/${a.id}/installed`);
       await agent.refresh();
       steps.done();
-      app.tell('signature', note('good', t('reissue.done'), h('p', {}, t('reissue.done.text', { serial: certificate.serialNumber, date: date(certificate.notAfter) })), h('p', {}, t('reissue.done.old'))));
+      app.busy = false;
+      await app.tell('signature', note('good', t('reissue.done'), h('p', {}, t('reissue.done.text', { serial: certificate.serialNumber, date: date(certificate.notAfter) })), h('p', {}, t('reissue.done.old'))));
     } catch (e) {
+      app.busy = false;
       steps.fail();
       fill(work, steps.element, explain(e), h('p', { class: 'quiet' }, t('reissue.safe')));
     }
