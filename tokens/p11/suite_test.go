@@ -11,6 +11,7 @@ import (
 	"github.com/perosign/pero/tokens"
 	"github.com/perosign/pero/tokens/host"
 	"github.com/perosign/pero/tokens/p11"
+	"github.com/perosign/pero/tokens/p11/testmodule"
 	"github.com/perosign/pero/tokens/tokentest"
 )
 
@@ -64,4 +65,41 @@ func TestSuiteInChildren(t *testing.T) {
 	c.OneLogin = false // a process for each login
 	c.Algorithms = []tokens.KeyAlgorithm{tokens.RSA2048, tokens.ECP521}
 	tokentest.Suite(t, c)
+}
+
+func TestModuleThatCrashesInItsChild(t *testing.T) {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	library := testmodule.Build(t)
+	testmodule.Control(t, library)
+	person := tokentest.At(t.TempDir())
+	store := host.New(host.Options{
+		Command: []string{self, "token-host"},
+		Module:  host.Module{Name: "Test", Kind: "pkcs11", Path: library},
+		Window:  host.WindowConfig{Pinentry: person.Folder()},
+	})
+	t.Cleanup(func() { require.NoError(t, store.Close()) })
+	list, err := store.Tokens(t.Context())
+	require.NoError(t, err)
+
+	person.Answer(tokentest.PIN("1234"))
+	s, err := store.Open(t.Context(), list[0].ID, tokens.Prompt{Act: tokens.ActSign})
+	require.NoError(t, err)
+	testmodule.Control(t, library, "crash C_Sign")
+	_, err = s.Sign(t.Context(), "01", sha, make([]byte, 32))
+	require.ErrorIs(t, err, tokens.ErrModuleCrashed)
+	require.NoError(t, s.Close())
+	again, err := store.Tokens(t.Context())
+	require.NoError(t, err, "the process that lists is another one")
+	require.Equal(t, list, again)
+
+	testmodule.Control(t, library)
+	person.Answer(tokentest.PIN("1234"))
+	s, err = store.Open(t.Context(), list[0].ID, tokens.Prompt{Act: tokens.ActSign})
+	require.NoError(t, err)
+	keys, err := s.Keys(t.Context())
+	require.NoError(t, err)
+	sign(t, s, keys[0])
+	require.NoError(t, s.Close())
+	require.Equal(t, 2, testmodule.Calls(t, library, "C_Login"), "nothing was repeated by itself")
 }

@@ -14,11 +14,11 @@ import (
 )
 
 // How often a watcher looks. The list of slots is cheap everywhere. The tokens' flags cost some modules a talk with the card. A
-// restart (SoftHSM only, see cards.Quirks; 0.2 ms with two tokens) is spaced so that it stays below 1/restartShare of a core.
+// restart (SoftHSM only, see cards.Quirks; 0.2 ms with two tokens, 1.4 ms with twenty objects) is spaced so that it stays below 1/restartShare of a core.
 const (
 	slotsEvery   = time.Second
 	flagsEvery   = 5 * time.Second
-	restartEvery = 1500 * time.Millisecond // every second look
+	restartEvery = 900 * time.Millisecond // at each look that may be
 	restartShare = 2000
 )
 
