@@ -189,8 +189,9 @@ func (a *Agent) begin(ctx context.Context, c api.Caller, app *application, locat
 	if app.old != nil {
 		entry.Certificate = app.old.id
 	}
-	fresh, signer, err := a.openApplication(ctx, c, app)
+	fresh, signer, asked, err := a.openApplication(ctx, c, app)
 	if err != nil {
+		entry.Token = string(asked)
 		return e, errors.Join(err, a.abandon(&e, err), a.decide(c, entry, err))
 	}
 	err = a.makeKey(ctx, app, fresh, &e)
@@ -267,8 +268,8 @@ func (a *Agent) abandon(e *journal.Enrollment, cause error) error {
 }
 
 // openApplication logs in where the key is made and, for a renewal from another token, where the old key signs: both before the first
-// change, so that a refusal leaves nothing half done.
-func (a *Agent) openApplication(ctx context.Context, c api.Caller, app *application) (fresh, signer tokens.Session, err error) {
+// change, so that a refusal leaves nothing half done. asked is the token whose PIN was asked for last.
+func (a *Agent) openApplication(ctx context.Context, c api.Caller, app *application) (fresh, signer tokens.Session, asked tokens.ID, err error) {
 	prompt := tokens.Prompt{
 		Act: app.act(), Origin: c.Origin, Language: a.lang, Token: app.token, Subject: shown(app.subject), Key: app.algorithm, Hold: holdLogin,
 	}
@@ -279,10 +280,12 @@ func (a *Agent) openApplication(ctx context.Context, c api.Caller, app *applicat
 		if app.old != nil && app.old.token.ID != app.token.ID {
 			first := prompt
 			first.Token, first.Hold = app.old.token, 0
+			asked = app.old.token.ID
 			if signer, err = a.openNow(ctx, c, app.old.carrier, first); err != nil {
 				return err
 			}
 		}
+		asked = app.token.ID
 		fresh, err = a.openNow(ctx, c, app.carrier, prompt)
 		return err
 	})
@@ -292,12 +295,12 @@ func (a *Agent) openApplication(ctx context.Context, c api.Caller, app *applicat
 				a.logOut(s)
 			}
 		}
-		return nil, nil, err
+		return nil, nil, asked, err
 	}
 	if signer == nil {
 		signer = fresh
 	}
-	return fresh, signer, nil
+	return fresh, signer, asked, nil
 }
 
 func (a *Agent) logOut(s tokens.Session) {

@@ -308,6 +308,13 @@ func TestRenewalRefusedAtTheSecondWindow(t *testing.T) {
 	_, err := h.BeginRenewal(t.Context(), page, api.RenewParams{Certificate: old.ID, Token: h.freshToken(), RequestID: "r"})
 	refused(t, api.UserCancelled, err)
 	require.Equal(t, keys, h.keyCount())
+	// A PIN mistyped at the first window counts for the old token, not for the new one.
+	h.window.pin = "0000"
+	h.window.answer(nil, tokens.ErrCancelled)
+	_, err = h.BeginRenewal(t.Context(), page, api.RenewParams{Certificate: old.ID, Token: h.freshToken(), RequestID: "r"})
+	refused(t, api.PINIncorrect, err)
+	list := h.decisions()
+	require.Equal(t, old.Token, list[len(list)-1].Token)
 }
 
 func TestBackupAndRestore(t *testing.T) {

@@ -100,8 +100,7 @@ func (a *Agent) Subscribe(ctx context.Context, c api.Caller, p api.SubscribePara
 	l := a.events.enter(a.stores)
 	go func() {
 		defer a.events.leave(l)
-		// What is there now was, or will be, listed by the page itself: only changes are told.
-		last, _ := a.tokens(ctx)
+		var last *api.TokensResult // as told; nothing was told yet
 		for {
 			var moved bool
 			select {
@@ -129,8 +128,8 @@ func (a *Agent) Subscribe(ctx context.Context, c api.Caller, p api.SubscribePara
 			default:
 			}
 			if moved && wantTokens {
-				if now, err := a.tokens(ctx); err == nil && !reflect.DeepEqual(now, last) {
-					last = now
+				if now, err := a.tokens(ctx); err == nil && (last == nil || !reflect.DeepEqual(now, *last)) {
+					last = &now
 					notify(api.Notification{Method: "tokens.changed", Params: now})
 				}
 			}
