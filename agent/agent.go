@@ -43,6 +43,11 @@ func (a *app) serve(ctx context.Context) (err error) {
 		return err
 	}
 	log.Info("listening", "address", l.Addr().String(), "version", version(), "modules", len(s.modules), "configuration", s.config.Sources)
+	for _, m := range discover(s.config) {
+		if m.Skip != "" {
+			log.Info("module left out", "name", m.Name, "path", m.Path, "from", m.From, "why", m.Skip)
+		}
+	}
 	granted := func(origin string) bool {
 		access, err := s.sites.Access(origin)
 		return err == nil && access == sites.Granted

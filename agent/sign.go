@@ -115,7 +115,7 @@ func (a *app) sign(ctx context.Context, s *stack, f signFlags, files []string) e
 			return err
 		}
 		return a.emit(signed{file, targets[i], r.Certificate.ID}, func(w io.Writer) {
-			fmt.Fprintln(w, a.words.Say("cli.sign.done", locale.Values{"Name": file, "Signature": targets[i]}))
+			fmt.Fprintln(w, a.words.Say("cli.sign.done", locale.Values{"File": file, "Signature": targets[i]}))
 		})
 	})
 }

@@ -63,14 +63,14 @@ type Status struct {
 	Hosts   []string `toml:"hosts"`   // host:port on this machine or a private network that a certificate may name for CRL and OCSP
 }
 
-// MachineFile is the administrator's file.
-const MachineFile = "/etc/pero/pero.toml"
-
 // Load reads the machine-wide file, if there is one, and then the person's: file, which must be there, or the default one when file
 // is "", which need not. What the person sets stands above what the machine sets, except that lists add up: nothing that the
 // machine blocks is let in by the person's file.
 func Load(file string) (Config, error) {
-	sources := []source{{path: MachineFile, optional: true, owners: machineOwners()}}
+	var sources []source
+	if machineFile != "" {
+		sources = append(sources, source{path: machineFile, optional: true, owners: machineOwners()})
+	}
 	if file != "" {
 		path, err := filepath.Abs(file)
 		if err != nil {

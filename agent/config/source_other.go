@@ -7,6 +7,10 @@ import (
 	"os"
 )
 
+// machineFile: there is none before an installer makes a folder for it that only administrators write: anyone may make folders in the
+// usual places.
+const machineFile = ""
+
 func machineOwners() []uint32 { return nil }
 
 func userOwners() []uint32 { return nil }

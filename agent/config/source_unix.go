@@ -10,6 +10,9 @@ import (
 	"syscall"
 )
 
+// machineFile is the administrator's.
+const machineFile = "/etc/pero/pero.toml"
+
 func machineOwners() []uint32 { return []uint32{0} }
 
 func userOwners() []uint32 { return []uint32{0, uint32(os.Getuid())} }

@@ -1,0 +1,78 @@
+package main_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// catalogue reads the messages of an area: each id with its text, plural forms joined.
+func catalogue(t *testing.T, area, language string) map[string]string {
+	t.Helper()
+	octets, err := os.ReadFile(filepath.Join("locale", area+"."+language+".json"))
+	require.NoError(t, err)
+	var raw map[string]any
+	require.NoError(t, json.Unmarshal(octets, &raw))
+	texts := map[string]string{}
+	for id, v := range raw {
+		if forms, ok := v.(map[string]any); ok {
+			for _, form := range slices.Sorted(maps.Keys(forms)) {
+				texts[id] += fmt.Sprint(forms[form], " ")
+			}
+			continue
+		}
+		texts[id] = fmt.Sprint(v)
+	}
+	return texts
+}
+
+// Both languages have the same messages with the same placeholders, and the commands use no id that is not there.
+func TestCommandsHaveWordsInBothLanguages(t *testing.T) {
+	ids := map[string]bool{}
+	for _, area := range []string{"cli", "status"} {
+		ru, en := catalogue(t, area, "ru"), catalogue(t, area, "en")
+		require.Equal(t, slices.Sorted(maps.Keys(en)), slices.Sorted(maps.Keys(ru)))
+		placeholders := func(text string) []string {
+			found := regexp.MustCompile(`{{\.(\w+)}}`).FindAllString(text, -1)
+			slices.Sort(found)
+			return slices.Compact(found)
+		}
+		for id := range en {
+			require.Equal(t, placeholders(en[id]), placeholders(ru[id]), id)
+			ids[id] = true
+		}
+	}
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	used := map[string]bool{}
+	for _, f := range files {
+		if strings.HasSuffix(f, "_test.go") {
+			continue
+		}
+		octets, err := os.ReadFile(f)
+		require.NoError(t, err)
+		for _, m := range regexp.MustCompile(`"((?:cli|status)\.[a-z_.]*[a-z_])"`).FindAllStringSubmatch(string(octets), -1) {
+			if m[1] == "status.anchors" || m[1] == "status.hosts" {
+				continue
+			}
+			used[m[1]] = true
+			require.True(t, ids[m[1]], "%s uses %s, which has no words", f, m[1])
+		}
+		for _, m := range regexp.MustCompile(`command\("([a-z.]*[a-z])"`).FindAllStringSubmatch(string(octets), -1) {
+			require.True(t, ids["cli."+m[1]+".short"], "the command %s has no words", m[1])
+		}
+		for _, m := range regexp.MustCompile(`find\("[a-z]+", (\w+), "([a-z_]+)"`).FindAllStringSubmatch(string(octets), -1) {
+			require.True(t, ids["cli.doctor."+m[2]], "the finding %s has no words", m[2])
+			require.Equal(t, m[1] != "levelOK", ids["cli.doctor."+m[2]+".advice"] || m[2] == "", "the finding %s: a problem has its advice, what is well has none", m[2])
+		}
+	}
+	require.Greater(t, len(used), 50)
+}
