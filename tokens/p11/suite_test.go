@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -95,8 +96,10 @@ func TestModuleThatCrashesInItsChild(t *testing.T) {
 
 	testmodule.Control(t, library)
 	person.Answer(tokentest.PIN("1234"))
-	s, err = store.Open(t.Context(), list[0].ID, tokens.Prompt{Act: tokens.ActSign})
-	require.NoError(t, err)
+	require.Eventually(t, func() bool { // after a pause
+		s, err = store.Open(t.Context(), list[0].ID, tokens.Prompt{Act: tokens.ActSign})
+		return err == nil
+	}, 20*time.Second, 50*time.Millisecond)
 	keys, err := s.Keys(t.Context())
 	require.NoError(t, err)
 	sign(t, s, keys[0])
