@@ -7,8 +7,3 @@ import _ "embed"
 //
 //go:embed pero.js
 var Module []byte
-
-// Types is pero.d.ts.
-//
-//go:embed pero.d.ts
-var Types []byte

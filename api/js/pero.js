@@ -4,7 +4,8 @@
 const PORT = 14741;
 const PENDING = 700; // ms after which an unanswered attempt means that the browser is asking the person
 const CHUNK = 1 << 20; // octets of a document in one frame
-const WINDOW = 8; // frames on their way that the agent has not taken yet
+const STRIDE = 4; // frames between two questions of how much the agent has taken
+const WINDOW = 3; // such questions that are open: no more than WINDOW * STRIDE frames are on their way
 const INLINE = 256 << 10; // octets: larger documents are streamed
 const INLINE_TOTAL = 512 << 10; // octets of all documents inside one request, whose frame is at most 1 MiB
 const CHECKED = 64 << 20; // octets: larger downloads are not digested again, the browser would need them in one piece
@@ -326,12 +327,13 @@ export class Pero {
       if (d.digest) {
         out.digest = { algorithm: d.digest.algorithm, value: base64Of(d.digest.value) };
       } else {
-        const blob = blobOf(d.content);
-        if (blob.size <= INLINE && inline + blob.size <= INLINE_TOTAL) {
-          inline += blob.size;
-          out.content = toBase64(new Uint8Array(await blob.arrayBuffer()));
+        const content = contentOf(d.content);
+        const size = content.size ?? content.length;
+        if (size <= INLINE && inline + size <= INLINE_TOTAL) {
+          inline += size;
+          out.content = await inlineOf(content);
         } else {
-          out.upload = (await this.#upload(blob, out, { packaging: packaging ?? 'detached', digest, onProgress, signal })).upload;
+          out.upload = (await this.#upload(blobOf(content), out, { packaging: packaging ?? 'detached', digest, onProgress, signal })).upload;
         }
       }
       sent.push(out);
@@ -347,8 +349,8 @@ export class Pero {
     return results;
   }
 
-  // A document goes in frames of CHUNK octets. documents.sync is answered when the agent has taken what was sent before it, so no more
-  // than WINDOW frames are ever on their way, whatever the size of the document, also in a background tab where timers are slow.
+  // A document goes in frames of CHUNK octets. documents.sync is answered when the agent has taken what was sent before it, so only a
+  // bounded number of frames is ever on its way, whatever the size of the document, also in a background tab where timers are slow.
   async #upload(blob, { id, name, mediaType }, { packaging, digest, onProgress, signal }) {
     const { upload } = await this.#channel.request('documents.open', { name, size: blob.size, mediaType, packaging, digest }, { signal });
     const frame = new Uint8Array(4 + CHUNK);
@@ -361,13 +363,14 @@ export class Pero {
     const read = (at) => blob.slice(at, at + CHUNK).arrayBuffer();
     try {
       let next = read(0);
-      for (let at = 0; at < blob.size; at += CHUNK) {
+      for (let at = 0, frames = 1; at < blob.size; at += CHUNK, frames++) {
         const octets = new Uint8Array(await next);
         if (at + CHUNK < blob.size) next = read(at + CHUNK);
         next.catch(() => {}); // told when it is awaited
         signal?.throwIfAborted();
         frame.set(octets, 4);
         this.#channel.sendOctets(frame.subarray(0, 4 + octets.length));
+        if (frames % STRIDE && at + CHUNK < blob.size) continue;
         const sync = this.#channel.request('documents.sync', { upload }, { signal });
         sync.catch(() => {});
         ahead.push(sync);
@@ -455,19 +458,19 @@ export class Pero {
 
   async verify({ signature, document, digest, format = 'cades', signal, onProgress }) {
     const params = { format };
-    const blob = blobOf(signature);
-    const large = (b) => b.size > INLINE;
-    if (large(blob)) params.upload = (await this.#upload(blob, { id: 'signature', name: 'signature' }, { packaging: 'attached', onProgress, signal })).upload;
-    else params.signature = toBase64(new Uint8Array(await blob.arrayBuffer()));
+    const cms = contentOf(signature);
+    const large = (c) => (c.size ?? c.length) > INLINE;
+    if (large(cms)) params.upload = (await this.#upload(blobOf(cms), { id: 'signature', name: 'signature' }, { packaging: 'attached', onProgress, signal })).upload;
+    else params.signature = await inlineOf(cms);
     if (digest) {
       params.digest = { algorithm: digest.algorithm, value: base64Of(digest.value) };
     } else if (document !== undefined) {
-      const content = blobOf(document);
+      const content = contentOf(document);
       if (large(content)) { // the agent digests it, so that it need not be in memory here
-        const { sha256 } = await this.#upload(content, { id: 'document', name: content.name ?? 'document' }, { packaging: 'detached', onProgress, signal });
+        const { sha256 } = await this.#upload(blobOf(content), { id: 'document', name: content.name ?? 'document' }, { packaging: 'detached', onProgress, signal });
         params.digest = { algorithm: 'sha256', value: toBase64(fromHex(sha256)) };
       } else {
-        params.document = toBase64(new Uint8Array(await content.arrayBuffer()));
+        params.document = await inlineOf(content);
       }
     }
     const r = await this.#channel.request('verify', params, { signal, onProgress });
@@ -489,16 +492,22 @@ const certificateOf = (c) => ({ ...c, der: fromBase64(c.der) });
 const idOf = (v) => v?.id ?? v;
 const keyOf = (v) => (typeof v === 'string' ? { algorithm: v } : v);
 
-function blobOf(content) {
+// contentOf is a Blob or octets: the octets of what is in memory already need not go through a Blob.
+function contentOf(content) {
   if (content instanceof Blob) return content;
+  if (typeof content === 'string') return new TextEncoder().encode(content);
   if (content === undefined || content === null) throw new TypeError('a document without content or digest');
-  return new Blob([content]);
+  return octetsOf(content);
 }
+
+const octetsOf = (v) => (ArrayBuffer.isView(v) ? new Uint8Array(v.buffer, v.byteOffset, v.byteLength) : new Uint8Array(v));
+const blobOf = (content) => (content instanceof Blob ? content : new Blob([content]));
+const inlineOf = async (content) => toBase64(content instanceof Blob ? new Uint8Array(await content.arrayBuffer()) : content);
 
 // base64Of takes octets, or text that is base64 or PEM already.
 function base64Of(v) {
   if (typeof v === 'string') return v.replace(/-----[^-]*-----/g, '').replace(/\s+/g, '');
-  return toBase64(ArrayBuffer.isView(v) ? new Uint8Array(v.buffer, v.byteOffset, v.byteLength) : new Uint8Array(v));
+  return toBase64(octetsOf(v));
 }
 
 function toBase64(octets) {

@@ -22,14 +22,15 @@ import (
 func main() {
 	access := flag.String("access", "granted", "what hello says")
 	folder := flag.String("folder", "", "folder of the page's files, served at another port")
+	keep := flag.Int64("keep", 64<<20, "octets of a document that are kept")
 	flag.Parse()
-	if err := run(*access, *folder); err != nil {
+	if err := run(*access, *folder, *keep); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(access, folder string) error {
+func run(access, folder string, keep int64) error {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	l, err := ws.Listen(ctx, "127.0.0.1:0")
@@ -41,7 +42,7 @@ func run(access, folder string) error {
 		return err
 	}
 	s := &script{}
-	agent := &apitest.Agent{Access: access, Keep: 64 << 20, Before: s.before}
+	agent := &apitest.Agent{Access: access, Keep: keep, Before: s.before}
 	s.agent = agent
 	go http.Serve(pages, page(folder, s))
 	go func() {
