@@ -135,7 +135,7 @@ func TestOneWindowAndAShortLine(t *testing.T) {
 	open, closeIt := make(chan struct{}), make(chan struct{})
 	h.window.do(func(context.Context) error { close(open); <-closeIt; return nil })
 	before := h.window.count()
-	results := make(chan error, 8)
+	results := make(chan error, placeLength+8)
 	go func() { results <- sign(t.Context(), page) }()
 	<-open
 	// Waiting is not shown by an answer: the line itself is looked at.
@@ -143,32 +143,71 @@ func TestOneWindowAndAShortLine(t *testing.T) {
 		require.Eventually(t, func() bool {
 			h.line.mu.Lock()
 			defer h.line.mu.Unlock()
-			return len(h.line.waiting) == n
+			sum := 0
+			for _, p := range h.line.waiting {
+				sum += len(p.requests)
+			}
+			return sum == n
 		}, 10*time.Second, time.Millisecond)
 	}
 	leaver, leave := context.WithCancel(t.Context())
 	gone := make(chan error)
 	go func() { gone <- sign(leaver, page) }()
 	waiting(1)
-	refused(t, api.Busy, sign(t.Context(), page))
 	leave()
 	refused(t, api.UserCancelled, <-gone)
 	waiting(0)
-	for i, origin := range []string{portal, "https://a.example", "https://b.example"} {
-		if origin != portal {
-			_, err := h.sites.Grant(origin)
-			require.NoError(t, err)
-		}
-		go func() { results <- sign(t.Context(), api.Caller{Origin: origin, Conn: 20}) }()
+	// One site waits in one place, however many of its pages ask.
+	for i := range placeLength {
+		go func() { results <- sign(t.Context(), page) }()
 		waiting(i + 1)
+	}
+	refused(t, api.Busy, sign(t.Context(), page))
+	for i, origin := range []string{"https://a.example", "https://b.example"} {
+		_, err := h.sites.Grant(origin)
+		require.NoError(t, err)
+		go func() { results <- sign(t.Context(), api.Caller{Origin: origin, Conn: 20}) }()
+		waiting(placeLength + i + 1)
 	}
 	refused(t, api.Busy, sign(t.Context(), api.Caller{}))
 	require.Equal(t, before+1, h.window.count(), "one window at a time")
 	close(closeIt)
-	for range 4 {
+	for range placeLength + 3 {
 		require.NoError(t, <-results)
 	}
-	require.Equal(t, before+4, h.window.count())
+	require.Equal(t, before+placeLength+3, h.window.count())
+}
+
+func TestOneNoRefusesAllThatWait(t *testing.T) {
+	h := newHouse(t, t.TempDir())
+	certificate := h.issue("ec-p256")
+	_, err := h.sites.Grant(newcomer.Origin)
+	require.NoError(t, err)
+	sign := func(c api.Caller) error {
+		_, err := h.Sign(t.Context(), c, api.SignParams{Certificate: certificate.ID, Format: "raw", Documents: []api.Document{inline("1", "text")}})
+		return err
+	}
+	open, closeIt := make(chan struct{}), make(chan struct{})
+	h.window.do(func(context.Context) error { close(open); <-closeIt; return tokens.ErrCancelled })
+	before := h.window.count()
+	results, other := make(chan error, 8), make(chan error, 1)
+	go func() { results <- sign(page) }()
+	<-open
+	for range 5 {
+		go func() { results <- sign(page) }()
+	}
+	go func() { other <- sign(newcomer) }()
+	require.Eventually(t, func() bool {
+		h.line.mu.Lock()
+		defer h.line.mu.Unlock()
+		return len(h.line.waiting) == 2 && len(h.line.waiting[0].requests)+len(h.line.waiting[1].requests) == 6
+	}, 10*time.Second, time.Millisecond)
+	close(closeIt)
+	for range 6 {
+		refused(t, api.UserCancelled, <-results)
+	}
+	require.NoError(t, <-other, "another site is asked about as before")
+	require.Equal(t, before+2, h.window.count(), "five requests cost one No")
 }
 
 func TestRefusalsMakeASiteWait(t *testing.T) {

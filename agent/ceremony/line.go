@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -12,25 +13,29 @@ import (
 
 // Limits of the line to the window (R18).
 const (
-	lineLength    = 3 // waiting behind the open window
-	freeRefusals  = 2 // refusals by the person before a site has to wait
+	lineLength    = 3  // origins waiting behind the open window
+	placeLength   = 16 // requests of one origin waiting: two full sets of connections
+	freeRefusals  = 2  // refusals by the person before a site has to wait
 	firstPause    = 5 * time.Minute
 	furtherPauses = time.Hour
 )
 
-// line lets one window be open at a time, and few wait behind it. The zero value with now set is ready.
+// line lets one window be open at a time, and few sites wait behind it, each in one place however many of its pages ask. The places
+// take turns, so that a site with many requests does not hold up the others; and the person's refusal of one request refuses all that
+// wait in the same place: many requests cost a site's visitor one No. The zero value with now set is ready.
 type line struct {
 	now func() time.Time
 
 	mu      sync.Mutex
 	open    bool
-	waiting []*waiter
+	waiting []*spot
 	origins map[string]*patience
 }
 
-type waiter struct {
-	origin string
-	ready  chan struct{}
+// spot is where the requests of one origin wait.
+type spot struct {
+	origin   string
+	requests []chan error // each gets its turn (nil) or the refusal that went before it
 }
 
 // patience is what an origin has used up of the person's.
@@ -40,18 +45,15 @@ type patience struct {
 	until    time.Time
 }
 
-// turn runs f, which opens a window, when no other window is open. It refuses with errBusy when too many wait (three, or one of the same
-// origin) and with errRateLimited while the origin has to wait after refusals. The person's own command line ("") has no such pause.
+// turn runs f, which opens a window, when no other window is open. It refuses with errBusy when too many wait, with errRateLimited while
+// the origin has to wait after refusals, and with tokens.ErrCancelled when the person refused another request of the origin meanwhile.
+// The person's own command line ("") has no such pause.
 func (l *line) turn(ctx context.Context, origin string, f func() error) error {
 	if err := l.enter(ctx, origin); err != nil {
 		return err
 	}
 	defer l.leave()
 	if err := ctx.Err(); err != nil {
-		return err
-	}
-	// The person may have refused this origin while it stood in line.
-	if err := l.paused(origin); err != nil {
 		return err
 	}
 	err := f()
@@ -72,35 +74,49 @@ func (l *line) enter(ctx context.Context, origin string) error {
 		l.mu.Unlock()
 		return nil
 	}
-	if len(l.waiting) >= lineLength {
+	i := slices.IndexFunc(l.waiting, func(p *spot) bool { return p.origin == origin })
+	switch {
+	case i < 0 && len(l.waiting) >= lineLength:
 		l.mu.Unlock()
-		return fmt.Errorf("%d wait already: %w", lineLength, errBusy)
+		return fmt.Errorf("%d sites wait already: %w", lineLength, errBusy)
+	case i >= 0 && len(l.waiting[i].requests) >= placeLength:
+		l.mu.Unlock()
+		return fmt.Errorf("%d requests of %q wait already: %w", placeLength, origin, errBusy)
+	case i < 0:
+		l.waiting = append(l.waiting, &spot{origin: origin})
+		i = len(l.waiting) - 1
 	}
-	for _, w := range l.waiting {
-		if w.origin == origin {
-			l.mu.Unlock()
-			return fmt.Errorf("%q waits already: %w", origin, errBusy)
-		}
-	}
-	w := &waiter{origin, make(chan struct{})}
-	l.waiting = append(l.waiting, w)
+	turn := make(chan error, 1)
+	l.waiting[i].requests = append(l.waiting[i].requests, turn)
 	l.mu.Unlock()
 	select {
-	case <-w.ready:
-		return nil
+	case err := <-turn:
+		return err
 	case <-ctx.Done():
 	}
 	l.mu.Lock()
-	for i, other := range l.waiting {
-		if other == w {
-			l.waiting = append(l.waiting[:i], l.waiting[i+1:]...)
-			l.mu.Unlock()
-			return ctx.Err()
-		}
+	if l.abandon(origin, turn) {
+		l.mu.Unlock()
+		return ctx.Err()
 	}
 	l.mu.Unlock()
-	l.leave() // it became our turn in this moment
+	if <-turn == nil { // it became our turn in this moment
+		l.leave()
+	}
 	return ctx.Err()
+}
+
+// abandon takes a request out of its place. The caller holds mu.
+func (l *line) abandon(origin string, turn chan error) bool {
+	for i, p := range l.waiting {
+		if k := slices.Index(p.requests, turn); p.origin == origin && k >= 0 {
+			if p.requests = slices.Delete(p.requests, k, k+1); len(p.requests) == 0 {
+				l.waiting = slices.Delete(l.waiting, i, i+1)
+			}
+			return true
+		}
+	}
+	return false
 }
 
 func (l *line) leave() {
@@ -110,8 +126,12 @@ func (l *line) leave() {
 		l.open = false
 		return
 	}
-	close(l.waiting[0].ready)
+	p := l.waiting[0]
 	l.waiting = l.waiting[1:]
+	p.requests[0] <- nil
+	if p.requests = p.requests[1:]; len(p.requests) > 0 {
+		l.waiting = append(l.waiting, p)
+	}
 }
 
 func (l *line) paused(origin string) error {
@@ -133,6 +153,12 @@ func (l *line) note(origin string, err error) {
 	}
 	if origin == "" || !errors.Is(err, tokens.ErrCancelled) {
 		return
+	}
+	if i := slices.IndexFunc(l.waiting, func(p *spot) bool { return p.origin == origin }); i >= 0 {
+		for _, turn := range l.waiting[i].requests {
+			turn <- fmt.Errorf("refused together with the one before it: %w", tokens.ErrCancelled)
+		}
+		l.waiting = slices.Delete(l.waiting, i, i+1)
 	}
 	if l.origins == nil {
 		l.origins = map[string]*patience{}
