@@ -77,7 +77,7 @@ export function add(app) {
     await app.agent.refresh();
     steps?.done();
     app.busy = false;
-    await app.tell('add', note('good', t('add.done'), h('p', {}, t('add.done.text', { serial: certificate.serialNumber, date: date(certificate.notAfter) })),
+    await app.tell('add', () => note('good', t('add.done'), h('p', {}, t('add.done.text', { serial: certificate.serialNumber, date: date(certificate.notAfter) })),
       h('p', { class: 'row' }, h('a', { href: '#sign' }, t('add.done.sign')), h('a', { href: '#backup' }, t('add.done.backup')))));
   }
 

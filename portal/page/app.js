@@ -24,10 +24,10 @@ const app = {
   get section() { return this.sections.find((s) => s.id === location.hash.slice(1)) ?? this.sections[0]; },
 
   title(id) {
-    return h('header', {}, h('h1', { tabindex: '-1' }, t(`section.${id}`)), h('p', { class: 'lead' }, t(`section.${id}.lead`)), this.told?.id === id && this.told.message);
+    return h('header', {}, h('h1', { tabindex: '-1' }, t(`section.${id}`)), h('p', { class: 'lead' }, t(`section.${id}.lead`)), this.told?.id === id && this.told.message());
   },
 
-  // tell shows a message at the head of a section.
+  // tell shows a message at the head of a section. The message is made anew for each drawing.
   tell(id, message) {
     this.told = { id, message };
     location.hash = id;

@@ -32,7 +32,7 @@ export function backup(app) {
             fill(said, note('', t('backup.look')));
             const token = await agent.pero.restore();
             await agent.refresh();
-            app.tell('backup', note('good', t('backup.restore.done', { name: token.label })));
+            app.tell('backup', () => note('good', t('backup.restore.done', { name: token.label })));
           }, { test: 'restore', disabled: !agent.ready, failed: say }))));
     },
   };

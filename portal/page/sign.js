@@ -4,6 +4,9 @@ import { call, upload } from './api.js';
 import { t, date, size } from './i18n.js';
 import { explain, holderOf, issuerOf, verdict } from './parts.js';
 
+// A browser keeps an attached signature, which is as large as its document, in its own memory until it is sent on.
+const attachedLimit = 256 * 2 ** 20;
+
 export function sign(app) {
   let files = [];
   let chosen = null;
@@ -61,6 +64,8 @@ export function sign(app) {
     const { signal } = stop;
     const detached = packaging === 'detached';
     const batch = files;
+    const large = batch.find((f) => !detached && f.size > attachedLimit);
+    if (large) return fill(work, note('bad', t('sign.attached.large', { name: large.name, limit: size(attachedLimit) })));
     const total = batch.reduce((n, f) => n + f.size, 0);
     const toPero = new Map();
     const toPortal = new Map();

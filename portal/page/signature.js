@@ -87,7 +87,7 @@ export function signature(app) {
       await agent.refresh();
       steps.done();
       app.busy = false;
-      await app.tell('signature', note('good', t('reissue.done'), h('p', {}, t('reissue.done.text', { serial: certificate.serialNumber, date: date(certificate.notAfter) })), h('p', {}, t('reissue.done.old'))));
+      await app.tell('signature', () => note('good', t('reissue.done'), h('p', {}, t('reissue.done.text', { serial: certificate.serialNumber, date: date(certificate.notAfter) })), h('p', {}, t('reissue.done.old'))));
     } catch (e) {
       app.busy = false;
       steps.fail();
