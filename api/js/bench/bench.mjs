@@ -21,7 +21,7 @@ const peak = (pid) => Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/st
 const median = (list) => list.toSorted((a, b) => a - b)[list.length >> 1];
 
 const agent = await start('test/agent', '-folder', folder, '-keep', '0');
-const bare = await start('bench');
+const bare = await start('test/bare');
 const chrome = await chromium.launch({ executablePath: process.env.PERO_CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'] });
 try {
   const page = await (await chrome.newContext({ bypassCSP: true })).newPage();

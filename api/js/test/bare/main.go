@@ -1,4 +1,4 @@
-// Command bench serves the yardstick of bench.mjs: a WebSocket that does nothing but take frames (and give back small ones), with no
+// Command bare serves the yardstick of bench.mjs: a WebSocket that does nothing but take frames (and give back small ones), with no
 // check of anything. Yardsticks only: it trusts whoever connects.
 package main
 
