@@ -2,7 +2,6 @@ package ca
 
 import (
 	"context"
-	"crypto"
 	"crypto/rand"
 	"crypto/x509"
 	"errors"
@@ -127,7 +126,7 @@ func (a *Authority) currentResponder(now time.Time) (pair, error) {
 	if err != nil {
 		return pair{}, err
 	}
-	der, err := x509.CreateCertificate(rand.Reader, responderTemplate(now), a.issuing.cert, key.Public().(crypto.PublicKey), a.issuing.key)
+	der, err := x509.CreateCertificate(rand.Reader, responderTemplate(now), a.issuing.cert, key.Public(), a.issuing.key)
 	if err != nil {
 		return pair{}, fmt.Errorf("OCSP responder: %w", err)
 	}
