@@ -53,8 +53,13 @@ func TestScripts(t *testing.T) {
 					return err
 				}
 			}
-			env.Setenv("PATH", bin+string(os.PathListSeparator)+env.Getenv("PATH"))
-			env.Setenv("BIN", bin)
+			// A program of its own for each script: the children are found by its path.
+			own := filepath.Join(env.WorkDir, "bin")
+			if err := errors.Join(os.Mkdir(own, 0o700), os.Link(filepath.Join(bin, "pero"), filepath.Join(own, "pero"))); err != nil {
+				return err
+			}
+			env.Setenv("PATH", own+string(os.PathListSeparator)+env.Getenv("PATH"))
+			env.Setenv("BIN", own)
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("LC_ALL", "C.UTF-8")
 			env.Setenv("PERO_STATE_DIR", state)
