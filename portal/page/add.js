@@ -8,9 +8,12 @@ import { carrierChoice, explain } from './parts.js';
 const names = ['open', 'consent', 'key', 'request', 'authority', 'checking', 'writing', 'proving', 'profile'];
 
 export function add(app) {
+  const work = h('div', { class: 'stack' }); // what an issue says stays when a token that comes or goes draws the section anew
+
   return {
     id: 'add',
     watches: true,
+    leave() { if (!app.busy) fill(work); },
     async render(root) {
       const { agent } = app;
       const list = await call('GET', '/api/applications');
@@ -25,14 +28,13 @@ export function add(app) {
     const { agent } = app;
     const carriers = agent.carriers;
     const choice = carrierChoice(carriers);
-    const work = h('div', { class: 'stack' });
     const id = newId();
     const algorithm = h('select', { id, test: 'key-algorithm' });
     const offer = () => fill(algorithm, ['ec-p256', 'rsa-2048', 'rsa-3072', 'rsa-4096', 'ec-p384', 'ec-p521']
       .filter((k) => choice.token?.keyAlgorithms.includes(k)).map((k) => h('option', { value: k }, t(`key.${k}`))));
     choice.element.addEventListener('choose', offer);
     offer();
-    const create = button(t('add.create'), () => run(a, choice.value, algorithm.value, form, work), { kind: 'primary', test: 'create', disabled: !agent.ready || !carriers.length });
+    const create = button(t('add.create'), () => run(a, choice.value, algorithm.value, form), { kind: 'primary', test: 'create', disabled: !agent.ready || !carriers.length });
     const form = h('div', { class: 'stack' },
       h('h2', {}, t('add.request')),
       facts([t('verdict.who'), a.subject.commonName], [t('verdict.inn'), a.subject.inn], [t('verdict.snils'), a.subject.snils], [t('field.email'), a.subject.email]),
@@ -43,7 +45,7 @@ export function add(app) {
     return h('section', { class: 'card', test: 'application', data: { state: a.state } }, form, work);
   }
 
-  async function run(a, token, algorithm, form, work) {
+  async function run(a, token, algorithm, form) {
     const { agent } = app;
     const stop = new AbortController();
     const steps = progress('add.step', names);
@@ -63,9 +65,9 @@ export function add(app) {
     } catch (e) {
       app.busy = false;
       steps.fail();
-      const again = [button(t('common.again'), () => app.show(), { kind: 'primary', test: 'again' })];
+      const again = [button(t('common.again'), () => { fill(work); return app.show(); }, { kind: 'primary', test: 'again' })];
       if (e.reason === 'conflict' && a.state === 'confirmed') {
-        again.push(button(t('add.restart'), async () => { await call('POST', `/api/applications/${a.id}/restart`); await app.show(); }, { test: 'restart' }));
+        again.push(button(t('add.restart'), async () => { await call('POST', `/api/applications/${a.id}/restart`); fill(work); await app.show(); }, { test: 'restart' }));
       }
       fill(work, steps.element, explain(e), h('p', { class: 'quiet' }, t('add.safe')), h('div', { class: 'row' }, again));
     }
@@ -77,6 +79,7 @@ export function add(app) {
     await app.agent.refresh();
     steps?.done();
     app.busy = false;
+    fill(work);
     await app.tell('add', () => note('good', t('add.done'), h('p', {}, t('add.done.text', { serial: certificate.serialNumber, date: date(certificate.notAfter) })),
       h('p', { class: 'row' }, h('a', { href: '#sign' }, t('add.done.sign')), h('a', { href: '#backup' }, t('add.done.backup')))));
   }

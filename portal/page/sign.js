@@ -11,24 +11,25 @@ export function sign(app) {
   let files = [];
   let chosen = null;
   let packaging = 'detached';
+  const work = h('div', { class: 'stack' }); // progress and results: they stay when a token that comes or goes draws the section anew
 
   return {
     id: 'sign',
     watches: true,
+    leave() { if (!app.busy) fill(work); },
     render(root) {
       const { agent } = app;
       const now = Date.now();
       const usable = agent.certificates.filter((c) => c.hasPrivateKey && Date.parse(c.notBefore) <= now && now < Date.parse(c.notAfter))
         .sort((a, b) => Date.parse(b.notBefore) - Date.parse(a.notBefore));
       if (!usable.some((c) => c.id === chosen)) chosen = usable[0]?.id ?? null;
-      const work = h('div', { class: 'stack' });
       const id = newId();
       const select = h('select', { id, test: 'certificate' }, usable.map((c) =>
         h('option', { value: c.id }, t('sign.option', { name: holderOf(c), issuer: issuerOf(c), date: date(c.notAfter), serial: c.serialNumber.slice(-6) }))));
       if (chosen) select.value = chosen;
       select.addEventListener('change', () => { chosen = select.value; });
       const list = h('ul', { class: 'plain' });
-      const go = button(t('sign.go'), () => run(usable.find((c) => c.id === chosen), work), { kind: 'primary', test: 'sign' });
+      const go = button(t('sign.go'), () => run(usable.find((c) => c.id === chosen)), { kind: 'primary', test: 'sign' });
       const draw = () => {
         fill(list, files.map((f, i) => h('li', { class: 'row spread', test: 'file' }, h('span', {}, f.name), h('span', { class: 'row' }, h('span', { class: 'quiet' }, size(f.size)),
           button(t('first.detach'), () => { files = files.filter((_, k) => k !== i); draw(); }, { kind: 'link', describe: `${t('first.detach')}: ${f.name}` })))));
@@ -59,7 +60,7 @@ export function sign(app) {
     },
   };
 
-  async function run(certificate, work) {
+  async function run(certificate) {
     const stop = new AbortController();
     const { signal } = stop;
     const detached = packaging === 'detached';

@@ -6,9 +6,12 @@ import { progress } from './progress.js';
 import { carrierChoice, explain, statusBadge, kinds } from './parts.js';
 
 export function signature(app) {
+  const work = h('div', { class: 'stack' }); // what a re-issue says stays when a token that comes or goes draws the section anew
+
   return {
     id: 'signature',
     watches: true,
+    leave() { if (!app.busy) fill(work); },
     async render(root) {
       const { agent } = app;
       const issued = await call('GET', '/api/certificates');
@@ -38,10 +41,9 @@ export function signature(app) {
     }
     const status = worst(checked?.status, c.status);
     const days = checked?.expiresInDays ?? c.expiresInDays;
-    const work = h('div', { class: 'stack' });
     const can = app.agent.ready && local && ['valid', 'expiring'].includes(c.status);
     const place = can && carrierChoice(app.agent.carriers, local.token);
-    const reissue = button(t('signature.reissue'), () => reissueNow(c, local, place.value, work), { kind: 'primary', test: 'reissue', disabled: !can, failed: (e) => fill(work, explain(e)) });
+    const reissue = button(t('signature.reissue'), () => reissueNow(c, local, place.value), { kind: 'primary', test: 'reissue', disabled: !can, failed: (e) => fill(work, explain(e)) });
     return h('section', { class: `card seal ${{ bad: 'bad', warn: 'warn' }[kinds[status]] ?? ''}`, test: 'certificate', data: { id: c.id, status, source: checked?.source ?? '' } },
       h('div', { class: 'row spread' }, h('h2', {}, c.holder), statusBadge(status)),
       h('p', {}, t(`signature.${status}`, { n: days, date: date(c.notAfter), at: date(checked?.revokedAt ?? c.revokedAt), reason: t(`revocation.${checked?.reason || c.reason || 'unspecified'}`) })),
@@ -64,7 +66,7 @@ export function signature(app) {
     return null;
   }
 
-  async function reissueNow(c, local, token, work) {
+  async function reissueNow(c, local, token) {
     const { agent } = app;
     const stop = new AbortController();
     const steps = progress('reissue', ['open', 'consent', 'key', 'request', 'authority', 'checking', 'writing', 'proving', 'profile']);
@@ -87,6 +89,7 @@ export function signature(app) {
       await agent.refresh();
       steps.done();
       app.busy = false;
+      fill(work);
       await app.tell('signature', () => note('good', t('reissue.done'), h('p', {}, t('reissue.done.text', { serial: certificate.serialNumber, date: date(certificate.notAfter) })), h('p', {}, t('reissue.done.old'))));
     } catch (e) {
       app.busy = false;
