@@ -140,13 +140,18 @@ func (a pinentryAsker) confirm(ctx context.Context, p page) error {
 }
 
 func (a pinentryAsker) with(ctx context.Context, p page, ask func(*pinentry) error) error {
-	if a.terminal != "" {
-		back, err := takeTerminal()
-		if err != nil {
-			return fmt.Errorf("%w: %w", errNoDialog, err)
-		}
-		defer back()
+	if a.terminal == "" {
+		return a.dialog(ctx, p, ask)
 	}
+	inFront, back, err := takeTerminal(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errNoDialog, err)
+	}
+	defer back()
+	return interrupted(ctx, inFront, a.dialog(inFront, p, ask))
+}
+
+func (a pinentryAsker) dialog(ctx context.Context, p page, ask func(*pinentry) error) error {
 	c, err := startPinentry(ctx, a.program, a.terminal)
 	if err != nil {
 		return err

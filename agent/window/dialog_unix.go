@@ -42,7 +42,7 @@ func (d dialog) pin(ctx context.Context, p page) (*tokens.PIN, bool, error) {
 }
 
 func (d dialog) confirm(ctx context.Context, p page) error {
-	arguments := []string{"--question", "--no-markup", "--default-cancel", dialogWidth, "--title=" + p.title, "--text=" + zenityEscape(p.text),
+	arguments := []string{"--question", "--no-markup", "--default-cancel", dialogWidth, "--title=" + p.title, "--text=" + p.text,
 		"--ok-label=" + p.ok, "--cancel-label=" + p.cancel}
 	if p.block != "" {
 		arguments = append(arguments, "--extra-button="+p.block)
@@ -104,8 +104,5 @@ func (d dialog) run(ctx context.Context, arguments ...string) (*tokens.PIN, erro
 	return answer, fmt.Errorf("%s: %w: %w", d.program, errNoDialog, err)
 }
 
-// zenityEscape keeps zenity from reading backslashes as C escapes.
-func zenityEscape(s string) string { return strings.ReplaceAll(s, `\`, `\\`) }
-
-// zenityLabel keeps underscores, too, which mark a mnemonic in the label of an entry.
-func zenityLabel(s string) string { return strings.ReplaceAll(zenityEscape(s), "_", "__") }
+// zenityLabel keeps zenity from reading backslashes as C escapes and underscores as mnemonics, which it does in the label of an entry.
+func zenityLabel(s string) string { return strings.NewReplacer(`\`, `\\`, "_", "__").Replace(s) }

@@ -2,6 +2,7 @@ package window
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -34,26 +35,44 @@ func hasTerminal() bool {
 }
 
 // takeTerminal brings this process's group to the terminal's foreground, where it may read, and gives a way back. The group of a
-// token-host is its own, so that it can be killed as one.
-func takeTerminal() (back func(), err error) {
+// token-host is its own, so that it can be killed as one. Ctrl-C comes to this group then: it ends the ctx and not the process.
+func takeTerminal(ctx context.Context) (inFront context.Context, back func(), err error) {
 	f, err := os.OpenFile(controllingTerminal, os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer f.Close()
 	before, err := unix.IoctlGetInt(int(f.Fd()), unix.TIOCGPGRP)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	ours := unix.Getpgrp()
 	if before == ours {
-		return func() {}, nil
+		return ctx, func() {}, nil
 	}
 	signal.Ignore(syscall.SIGTTOU) // who is in the background and sets the foreground gets it
 	if err := setForeground(ours); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return func() { _ = setForeground(before) }, nil
+	inFront, stop := signal.NotifyContext(ctx, os.Interrupt)
+	return inFront, func() {
+		_ = setForeground(before)
+		stop()
+	}, nil
+}
+
+// interrupted makes Ctrl-C a refusal. A pinentry on the terminal gets it too and may be gone before this process has heard of it.
+func interrupted(ctx, inFront context.Context, err error) error {
+	if errors.Is(err, tokens.ErrNoWindow) {
+		select {
+		case <-inFront.Done():
+		case <-time.After(time.Second / 2):
+		}
+	}
+	if err != nil && inFront.Err() != nil && ctx.Err() == nil {
+		return tokens.ErrCancelled
+	}
+	return err
 }
 
 func setForeground(group int) error {
@@ -127,12 +146,17 @@ func (t terminal) line(ctx context.Context, question string) (string, error) {
 }
 
 // ask shows the question and reads a line, straight into locked memory.
-func (terminal) ask(ctx context.Context, question string, echo bool) (*tokens.PIN, error) {
-	back, err := takeTerminal()
+func (t terminal) ask(ctx context.Context, question string, echo bool) (*tokens.PIN, error) {
+	inFront, back, err := takeTerminal(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoDialog, err)
 	}
 	defer back()
+	typed, err := t.askInFront(inFront, question, echo)
+	return typed, interrupted(ctx, inFront, err)
+}
+
+func (terminal) askInFront(ctx context.Context, question string, echo bool) (*tokens.PIN, error) {
 	f, err := os.OpenFile(controllingTerminal, os.O_RDWR|unix.O_NOCTTY|unix.O_NONBLOCK, 0) // not blocking: a deadline ends the read
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNoDialog, err)

@@ -100,7 +100,7 @@ func serve(s *script, in *bufio.Reader, out io.Writer) error {
 					}
 				}
 			case answer == "crash":
-				syscall.Kill(os.Getpid(), syscall.SIGSEGV)
+				syscall.Kill(os.Getpid(), syscall.SIGKILL)
 				select {}
 			case answer == "cancel":
 				say(cancelled)
