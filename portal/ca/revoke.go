@@ -13,9 +13,8 @@ import (
 )
 
 const (
-	listLife   = 24 * time.Hour // nextUpdate of a CRL
-	listFresh  = time.Hour      // a CRL is made anew after this
-	answerLife = 5 * time.Minute
+	listLife  = 24 * time.Hour // nextUpdate of a CRL
+	listFresh = time.Hour      // a CRL is made anew after this
 )
 
 type revocationList struct {
@@ -74,7 +73,7 @@ func listTemplate(now time.Time) *x509.RevocationList {
 }
 
 // OCSP answers a request of RFC 6960 about a certificate of the issuing key, signed by a delegated responder. No nonce
-// (as RFC 5019 allows): an answer is good for five minutes.
+// (as RFC 5019 allows), and no nextUpdate: newer information is there all the time (section 4.2.2.1), as it comes from the register itself.
 func (a *Authority) OCSP(ctx context.Context, request []byte) ([]byte, error) {
 	r, err := ocsp.ParseRequest(request)
 	if err != nil {
@@ -84,8 +83,7 @@ func (a *Authority) OCSP(ctx context.Context, request []byte) ([]byte, error) {
 		return ocsp.UnauthorizedErrorResponse, nil
 	}
 	now := time.Now()
-	answer := ocsp.Response{SerialNumber: r.SerialNumber, IssuerHash: r.HashAlgorithm,
-		ThisUpdate: now.Add(-time.Minute).UTC(), NextUpdate: now.Add(answerLife).UTC(), Status: ocsp.Good}
+	answer := ocsp.Response{SerialNumber: r.SerialNumber, IssuerHash: r.HashAlgorithm, ThisUpdate: now.UTC(), Status: ocsp.Good}
 	switch e, err := a.register.BySerial(ctx, Serial(r.SerialNumber)); {
 	case errors.Is(err, ErrNotFound):
 		answer.Status = ocsp.Unknown

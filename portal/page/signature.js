@@ -40,17 +40,18 @@ export function signature(app) {
       try { checked = await app.agent.pero.status(local.id); } catch (e) { failure = e; }
     }
     const status = worst(checked?.status, c.status);
+    const own = checked?.status === status; // else the authority's records know more than the last OCSP answer or CRL
     const days = checked?.expiresInDays ?? c.expiresInDays;
     const can = app.agent.ready && local && ['valid', 'expiring'].includes(c.status);
     const place = can && carrierChoice(app.agent.carriers, local.token);
     const reissue = button(t('signature.reissue'), () => reissueNow(c, local, place.value), { kind: 'primary', test: 'reissue', disabled: !can, failed: (e) => fill(work, explain(e)) });
-    return h('section', { class: `card seal ${{ bad: 'bad', warn: 'warn' }[kinds[status]] ?? ''}`, test: 'certificate', data: { id: c.id, status, source: checked?.source ?? '' } },
+    return h('section', { class: `card seal ${{ bad: 'bad', warn: 'warn' }[kinds[status]] ?? ''}`, test: 'certificate', data: { id: c.id, status, source: own ? checked.source ?? '' : 'portal' } },
       h('div', { class: 'row spread' }, h('h2', {}, c.holder), statusBadge(status)),
       h('p', {}, t(`signature.${status}`, { n: days, date: date(c.notAfter), at: date(checked?.revokedAt ?? c.revokedAt), reason: t(`revocation.${checked?.reason || c.reason || 'unspecified'}`) })),
       warning(status, days),
       facts([t('signature.holds'), `${date(c.notBefore)} – ${date(c.notAfter)}`], [t('verdict.issuer'), c.issuer], [t('verdict.inn'), c.inn], [t('verdict.snils'), c.snils],
         [t('signature.key'), t(`key.${c.keyAlgorithm}`)], [t('verdict.serial'), h('span', { class: 'mono' }, c.serial)],
-        [t('signature.checked'), checked ? t(`source.${checked.source ?? 'none'}`, { time: time(checked.checkedAt) }) : t('source.portal')]),
+        [t('signature.checked'), own ? t(`source.${checked.source ?? 'none'}`, { time: time(checked.checkedAt) }) : t('source.portal')]),
       failure && explain(failure),
       app.agent.ready && !local && note('warn', t('signature.absent')),
       place && app.agent.carriers.length > 1 && h('details', {}, h('summary', {}, t('signature.place')), place.element),
