@@ -33,7 +33,7 @@ func program(t *testing.T) string {
 func TestScripts(t *testing.T) {
 	for _, name := range []string{"openssl", "softhsm2-util"} {
 		if _, err := exec.LookPath(name); err != nil {
-			t.Fatalf("%s is missing: run scripts/test-deps", name)
+			t.Fatalf("%s is missing: run make deps", name)
 		}
 	}
 	bin := program(t)

@@ -151,7 +151,7 @@ func (a *app) upload(ctx context.Context, s *stack, file string, p api.SignParam
 	if _, err := io.CopyBuffer(w, contextReader{ctx, f}, make([]byte, chunk)); err != nil {
 		return api.Document{}, err
 	}
-	if _, err := s.agent.CloseDocument(ctx, person(), api.CloseDocumentParams{Upload: up.Upload}); err != nil {
+	if _, err := s.agent.CloseDocument(ctx, person(), api.CloseDocumentParams(up)); err != nil {
 		return api.Document{}, err
 	}
 	return api.Document{Name: name, MediaType: kind, Upload: &up.Upload}, nil

@@ -144,7 +144,7 @@ func TestSignatures(t *testing.T) {
 
 	// what the portal calls good, openssl does too
 	if _, err := exec.LookPath("openssl"); err != nil {
-		t.Fatal("openssl is not installed: run scripts/test-deps")
+		t.Fatal("openssl is not installed: run make deps")
 	}
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.p7s"), file, 0o600))

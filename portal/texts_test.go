@@ -98,7 +98,7 @@ func constants(t *testing.T, name string) (out []string) {
 // The page's check digits and the back end's agree, on numbers that are right and on numbers that are not.
 func TestPageChecksAsTheBackEnd(t *testing.T) {
 	if _, err := exec.LookPath("node"); err != nil {
-		t.Fatal("node is not installed: run scripts/test-deps")
+		t.Fatal("node is not installed: run make deps")
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	digits := func(n int) string {

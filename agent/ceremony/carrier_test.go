@@ -49,13 +49,13 @@ func hosted(t *testing.T, kind string, wrap ...func(tokens.Store) tokens.Store) 
 	module := host.Module{Name: "file", Kind: "file", Path: filepath.Join(dir, "keys")}
 	if kind == "pkcs11" {
 		module = host.Module{Name: "SoftHSM", Kind: "pkcs11", Path: softhsm}
-		require.FileExists(t, softhsm, "run scripts/test-deps")
+		require.FileExists(t, softhsm, "run make deps")
 		objects, conf := filepath.Join(dir, "tokens"), filepath.Join(dir, "softhsm2.conf")
 		require.NoError(t, os.Mkdir(objects, 0o700))
 		require.NoError(t, os.WriteFile(conf, []byte("directories.tokendir = "+objects+"\nobjectstore.backend = file\nlog.level = ERROR\n"), 0o600))
 		t.Setenv("SOFTHSM2_CONF", conf)
 		out, err := exec.Command("softhsm2-util", "--init-token", "--free", "--label", "card", "--pin", pin, "--so-pin", "87654321").CombinedOutput()
-		require.NoError(t, err, "%s: run scripts/test-deps", out)
+		require.NoError(t, err, "%s: run make deps", out)
 	}
 	self, err := os.Executable()
 	require.NoError(t, err)

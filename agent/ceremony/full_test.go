@@ -21,7 +21,7 @@ func TestFullDisk(t *testing.T) {
 		`mount -t tmpfs -o size=2m none "$CEREMONY_DISK" && exec "$0" -test.v -test.run='^TestOnASmallDisk$'`, os.Args[0])
 	c.Env = append(os.Environ(), "CEREMONY_DISK="+dir)
 	out, err := c.CombinedOutput()
-	require.NoError(t, err, "%s\nneeds unshare (util-linux) and namespaces: run scripts/test-deps", out)
+	require.NoError(t, err, "%s\nneeds unshare (util-linux) and namespaces: run make deps", out)
 	require.Contains(t, string(out), "--- PASS: TestOnASmallDisk")
 }
 

@@ -278,7 +278,7 @@ func openssl(t testing.TB, args ...string) []byte {
 	c.Stdout, c.Stderr = &out, &problems
 	if err := c.Run(); err != nil {
 		if errors.Is(err, exec.ErrNotFound) {
-			t.Fatal("openssl is missing: run scripts/test-deps")
+			t.Fatal("openssl is missing: run make deps")
 		}
 		t.Fatalf("openssl %q: %v\n%s", args, err, problems.String())
 	}

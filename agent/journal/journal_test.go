@@ -247,7 +247,7 @@ func TestFilesFollowEachOther(t *testing.T) {
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	out, err := child("full", dir, "unshare", "--map-root-user", "--mount", "sh", "-c", `mount -t tmpfs -o size=1m none "$JOURNAL_DIR" && exec "$0"`).CombinedOutput()
-	require.NoError(t, err, "%s\nneeds unshare (util-linux) and namespaces: run scripts/test-deps", out)
+	require.NoError(t, err, "%s\nneeds unshare (util-linux) and namespaces: run make deps", out)
 	require.Equal(t, "ok\n", string(out))
 }
 

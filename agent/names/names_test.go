@@ -100,7 +100,7 @@ func TestStringTypesAsOpenSSLSeesThem(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "name")
 	require.NoError(t, os.WriteFile(path, der, 0o600))
 	if _, err := exec.LookPath("openssl"); err != nil {
-		t.Fatal("openssl is not installed: run scripts/test-deps")
+		t.Fatal("openssl is not installed: run make deps")
 	}
 	out, err := exec.Command("openssl", "asn1parse", "-inform", "DER", "-in", path).CombinedOutput()
 	require.NoError(t, err, "%s", out)

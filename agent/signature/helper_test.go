@@ -150,7 +150,7 @@ func cades(t testing.TB, k signature.Key, content []byte, attached bool, mediaTy
 func program(t testing.TB, name string, args ...string) (string, error) {
 	t.Helper()
 	if _, err := exec.LookPath(name); err != nil {
-		t.Fatalf("%s is not installed: run scripts/test-deps", name)
+		t.Fatalf("%s is not installed: run make deps", name)
 	}
 	out, err := exec.Command(name, args...).CombinedOutput()
 	return string(out), err

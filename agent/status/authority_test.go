@@ -35,7 +35,7 @@ func openssl(t *testing.T, dir string, args ...string) {
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		if _, missing := exec.LookPath("openssl"); missing != nil {
-			t.Fatal("openssl is missing: run scripts/test-deps")
+			t.Fatal("openssl is missing: run make deps")
 		}
 		t.Fatalf("openssl %s: %v\n%s", strings.Join(args, " "), err, out)
 	}

@@ -40,7 +40,6 @@ type pinentry struct {
 	in      io.WriteCloser
 	out     io.Reader
 	line    *tokens.PIN // the line being read
-	filled  int
 }
 
 // startPinentry starts the program and tells it where the person is. It is killed when ctx ends.

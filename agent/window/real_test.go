@@ -22,7 +22,7 @@ func need(t *testing.T, programs ...string) {
 	t.Helper()
 	for _, p := range programs {
 		if _, err := exec.LookPath(p); err != nil {
-			t.Fatalf("%s is not installed: run scripts/test-deps", p)
+			t.Fatalf("%s is not installed: run make deps", p)
 		}
 	}
 }

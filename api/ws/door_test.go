@@ -56,7 +56,7 @@ func TestConversation(t *testing.T) {
 	opened, err := client.OpenDocument(ctx, me, api.OpenDocumentParams{Name: "a.pdf", Size: int64(len(content)), Packaging: "attached"})
 	require.NoError(t, err)
 	require.NoError(t, client.WriteDocument(ctx, me, opened.Upload, content))
-	closed, err := client.CloseDocument(ctx, me, api.CloseDocumentParams{Upload: opened.Upload})
+	closed, err := client.CloseDocument(ctx, me, api.CloseDocumentParams(opened))
 	require.NoError(t, err)
 	require.Equal(t, fmt.Sprintf("%x", sha256.Sum256(content)), closed.SHA256)
 

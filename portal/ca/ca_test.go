@@ -116,7 +116,7 @@ func (b bench) file(t *testing.T, name string, der []byte, kind string) string {
 func (b bench) openssl(t *testing.T, args ...string) string {
 	t.Helper()
 	if _, err := exec.LookPath("openssl"); err != nil {
-		t.Fatal("openssl is not installed: run scripts/test-deps")
+		t.Fatal("openssl is not installed: run make deps")
 	}
 	cmd := exec.Command("openssl", args...)
 	cmd.Dir = b.folder

@@ -65,7 +65,7 @@ func (f *faulty) maybe(call string) {
 	case "hang":
 		select {}
 	case "spin":
-		for {
+		for n := 0; ; n++ { // busy, not waiting
 		}
 	case "stop": // no thread runs any more, not even the one that answers pings
 		syscall.Kill(os.Getpid(), syscall.SIGSTOP)

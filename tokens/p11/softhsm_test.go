@@ -31,9 +31,9 @@ func newSoftHSM(t *testing.T) {
 	t.Helper()
 	for _, program := range []string{"softhsm2-util", "pkcs11-tool", "openssl"} {
 		_, err := exec.LookPath(program)
-		require.NoError(t, err, "run scripts/test-deps")
+		require.NoError(t, err, "run make deps")
 	}
-	require.FileExists(t, softhsm, "run scripts/test-deps")
+	require.FileExists(t, softhsm, "run make deps")
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "tokens"), 0o700))
 	conf := filepath.Join(dir, "softhsm2.conf")

@@ -17,7 +17,7 @@ let temporary;
 let program;
 
 before(() => {
-  assert.ok(existsSync(CHROMIUM), `${CHROMIUM} is absent: run scripts/test-deps`);
+  assert.ok(existsSync(CHROMIUM), `${CHROMIUM} is absent: run make deps`);
   temporary = mkdtempSync(path.join(tmpdir(), 'pero-js-'));
   program = path.join(temporary, 'agent');
   execFileSync('go', ['build', '-o', program, './test/agent'], { cwd: folder, stdio: 'inherit' });
@@ -440,7 +440,7 @@ describe('a page of the public internet', () => {
   test('is told that the browser is asking, with a screen', async () => {
     const screen = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1024x768x24', '-nolisten', 'tcp'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
     const display = await new Promise((resolve, reject) => {
-      screen.once('error', () => reject(new Error('Xvfb is absent: run scripts/test-deps')));
+      screen.once('error', () => reject(new Error('Xvfb is absent: run make deps')));
       screen.stdio[3].once('data', (b) => resolve(`:${String(b).trim()}`));
     });
     const chrome = await chromium.launch({ executablePath: CHROMIUM, headless: false, env: { ...process.env, DISPLAY: display },

@@ -25,7 +25,7 @@ const password = "пароль 1234"
 func run(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
-	require.NoError(t, err, "run scripts/test-deps")
+	require.NoError(t, err, "run make deps")
 	out, err := exec.Command(path, args...).CombinedOutput()
 	require.NoError(t, err, "%s %v:\n%s", name, args, out)
 	return string(out)

@@ -74,7 +74,7 @@ var compiled = sync.OnceValues(func() ([]byte, error) {
 	}
 	if out, err := exec.Command("gcc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-fvisibility=hidden", "-pthread",
 		"-o", library, c, "-lcrypto", "-ldl").CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build the test module: %w\n%s\ngcc and libssl-dev are needed: run scripts/test-deps", err, out)
+		return nil, fmt.Errorf("build the test module: %w\n%s\ngcc and libssl-dev are needed: run make deps", err, out)
 	}
 	return os.ReadFile(library)
 })
