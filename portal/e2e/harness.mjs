@@ -75,6 +75,9 @@ export async function start (options = {}) {
 async function prepare (t, options) {
   const dir = mkdtempSync(join(tmpdir(), 'pero-e2e-'))
   const children = new Set()
+  // A run that is cut short takes its programs along.
+  process.on('exit', () => { for (const c of children) c.kill('SIGKILL') })
+  process.once('SIGTERM', () => process.exit(1))
   const run = (name, argv, env = {}) => {
     const log = openSync(join(dir, name + '.log'), 'a')
     const child = spawn(argv[0], argv.slice(1), { env: { ...process.env, DISPLAY: '', WAYLAND_DISPLAY: '', ...env }, stdio: ['ignore', log, log] })
@@ -127,6 +130,7 @@ async function prepare (t, options) {
   writeFileSync(config, `listen = "127.0.0.1:${t.agentPort}"
 [window]
 pinentry = ${JSON.stringify(t.window.path)}
+dialog = ${JSON.stringify(t.window.path)}
 [files]
 folder = ${JSON.stringify(t.keys)}
 [status]
