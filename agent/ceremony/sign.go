@@ -314,6 +314,13 @@ func (a *Agent) signAll(ctx context.Context, session tokens.Session, p *signing)
 	for i := range results {
 		results[i] = &result{spool: &a.spool}
 	}
+	batches, err := p.batches(session)
+	if err != nil {
+		for i := range errs {
+			errs[i] = err
+		}
+		return results, errs
+	}
 	workers := min(signingWorkers, len(p.documents))
 	if p.always {
 		workers = 1 // the windows for the PINs come one after the other
@@ -341,7 +348,7 @@ func (a *Agent) signAll(ctx context.Context, session tokens.Session, p *signing)
 			}
 			err := stop
 			if err == nil {
-				err = a.signOne(ctx, session, p, &p.documents[i], results[i])
+				err = a.signOne(ctx, batches[p.documents[i].hash], p, &p.documents[i], results[i])
 			}
 			if errs[i] = err; err != nil {
 				results[i].drop()
@@ -369,13 +376,29 @@ func endsAll(err error) bool {
 	}, func(e error) bool { return errors.Is(err, e) })
 }
 
-func (a *Agent) signOne(ctx context.Context, session tokens.Session, p *signing, d *document, w *result) error {
-	algorithm := tokens.Algorithm{Scheme: p.scheme, Hash: d.hash}
-	key := signature.Key{Chain: p.chain, Algorithm: algorithm, Sign: func(ctx context.Context, digest []byte) ([]byte, error) {
-		return session.Sign(ctx, p.key, algorithm, digest)
-	}}
+// batches prepares what the signatures of each hash have in common.
+func (p *signing) batches(session tokens.Session) (map[crypto.Hash]*signature.Batch, error) {
+	batches := map[crypto.Hash]*signature.Batch{}
+	for _, d := range p.documents {
+		if batches[d.hash] != nil {
+			continue
+		}
+		algorithm := tokens.Algorithm{Scheme: p.scheme, Hash: d.hash}
+		key := signature.Key{Chain: p.chain, Algorithm: algorithm, Sign: func(ctx context.Context, digest []byte) ([]byte, error) {
+			return session.Sign(ctx, p.key, algorithm, digest)
+		}}
+		b, err := key.Batch()
+		if err != nil {
+			return nil, err
+		}
+		batches[d.hash] = b
+	}
+	return batches, nil
+}
+
+func (a *Agent) signOne(ctx context.Context, batch *signature.Batch, p *signing, d *document, w *result) error {
 	if p.format == raw {
-		sig, err := signature.Raw(ctx, key, d.digest)
+		sig, err := batch.Raw(ctx, d.digest)
 		if err != nil {
 			return err
 		}
@@ -389,7 +412,7 @@ func (a *Agent) signOne(ctx context.Context, session tokens.Session, p *signing,
 			return refuse(api.DocumentChanged, "the upload is gone")
 		}
 	}
-	return signature.CAdES(ctx, w, key, what, a.now())
+	return batch.CAdES(ctx, w, what, a.now())
 }
 
 // hand turns results into the answer's members: small ones as they are, large ones as downloads of this connection.

@@ -32,6 +32,9 @@ type berHead struct {
 	length int64      // -1: indefinite
 }
 
+// Content passes through one buffer of this size, whatever its own.
+const buffer = 64 << 10
+
 const (
 	constructed  = 0x20
 	maxDepth     = 32

@@ -3,16 +3,14 @@ package signature
 import (
 	"bytes"
 	"context"
-	"encoding/asn1"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"mime"
 	"strings"
+	"sync"
 	"time"
-
-	"golang.org/x/crypto/cryptobyte"
-	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // Document is what is signed. Digest is by the hash of the key's algorithm. With Content (exactly Size octets) the signature is attached: it
@@ -23,9 +21,6 @@ type Document struct {
 	Size      int64
 	MediaType string // "application/pdf"; "" when unknown
 }
-
-// Content passes through one buffer of this size, whatever its own.
-const buffer = 64 << 10
 
 // CAdES writes a CAdES-B-B signature (EN 319 122-1 section 6) over d to w: one DER SignedData, attached when d has Content.
 //
@@ -39,74 +34,11 @@ const buffer = 64 << 10
 // The signature is made and proved before the first octet is written. When the content then has another size or digest than was signed,
 // ErrDocumentChanged is returned and what was written so far is not a whole structure.
 func CAdES(ctx context.Context, w io.Writer, k Key, d Document, signingTime time.Time) error {
-	a, err := lookup(k.Algorithm)
+	b, err := k.Batch()
 	if err != nil {
 		return err
 	}
-	leaf, err := k.leaf()
-	if err != nil {
-		return err
-	}
-	p, err := parsePublic(leaf.public)
-	if err != nil {
-		return err
-	}
-	if d.Content != nil && d.Size < 0 {
-		return malformed("negative size of the document")
-	}
-	if len(d.Digest) != a.digest.size {
-		return malformed("digest of " + size(len(d.Digest)))
-	}
-	attributes, err := signedAttributes(leaf, a.digest, d, signingTime)
-	if err != nil {
-		return err
-	}
-	h := a.digest.new()
-	h.Write(element(cbasn1.SET, attributes)) // signed as SET OF, written as [0] (RFC 5652 section 5.4)
-	sig, err := k.signed(ctx, p, a, h.Sum(nil))
-	if err != nil {
-		return err
-	}
-	certificates, err := k.included()
-	if err != nil {
-		return err
-	}
-	head, tail := frame(leaf, a, d, attributes, sig, certificates)
-	if _, err := w.Write(head); err != nil {
-		return fmt.Errorf("write signature: %w", err)
-	}
-	if d.Content != nil {
-		if err := copyContent(ctx, w, a.digest, d); err != nil {
-			return err
-		}
-	}
-	if _, err := w.Write(tail); err != nil {
-		return fmt.Errorf("write signature: %w", err)
-	}
-	return nil
-}
-
-// signedAttributes gives the content of the SET OF.
-func signedAttributes(leaf *certificate, d digest, doc Document, signingTime time.Time) ([]byte, error) {
-	der := func(add func(b *cryptobyte.Builder)) [][]byte {
-		var b cryptobyte.Builder
-		add(&b)
-		return [][]byte{b.BytesOrPanic()}
-	}
-	list := []attribute{
-		{oidContentType, der(func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(oidData) })},
-		{oidMessageDigest, der(func(b *cryptobyte.Builder) { b.AddASN1OctetString(doc.Digest) })},
-		{oidSigningTime, der(func(b *cryptobyte.Builder) { addTime(b, signingTime) })},
-		{oidSigningCertV2, [][]byte{leaf.essCertificate(d)}},
-	}
-	if doc.MediaType != "" {
-		m, err := mediaType(doc.MediaType)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, attribute{oidMimeType, [][]byte{element(cbasn1.UTF8String, []byte(m))}})
-	}
-	return attributeSet(list), nil
+	return b.CAdES(ctx, w, d, signingTime)
 }
 
 // mediaType gives a media type in canonical form (RFC 2045 section 5.1).
@@ -121,114 +53,35 @@ func mediaType(s string) (string, error) {
 	return s, nil
 }
 
-// included gives the certificates that go into the signature, sorted as a DER SET OF.
-func (k Key) included() ([]byte, error) {
-	var list [][]byte
-	for i, der := range k.Chain {
-		c, err := parseCertificate(der)
-		if err != nil {
-			return nil, fmt.Errorf("certificate %d of the chain: %w", i, err)
-		}
-		if i > 0 && c.selfIssued() {
-			continue
-		}
-		if !containsBytes(list, der) {
-			list = append(list, der)
-		}
+// Write writes the signature to w, once. It digests the content on the way: ErrDocumentChanged when it is not what was signed; what was
+// written so far is not a whole structure then.
+func (s *Sealed) Write(ctx context.Context, w io.Writer) error {
+	if _, err := w.Write(s.head); err != nil {
+		return fmt.Errorf("write signature: %w", err)
 	}
-	return sortedSet(list), nil
-}
-
-func containsBytes(list [][]byte, b []byte) bool {
-	for _, x := range list {
-		if bytes.Equal(x, b) {
-			return true
-		}
+	if s.document.Content == nil {
+		return nil
 	}
-	return false
-}
-
-// frame gives the octets before and after the content. All lengths are known before the first octet is written.
-func frame(leaf *certificate, a algorithm, d Document, attributes, sig, certificates []byte) (head, tail []byte) {
-	tail = signedDataTail(leaf, a, attributes, sig, certificates)
-	// From the inside out: each step puts a header before head.
-	body := int64(0)
-	wrap := func(tag cbasn1.Tag, before ...[]byte) {
-		inner := append(bytes.Join(before, nil), head...)
-		body += int64(len(bytes.Join(before, nil)))
-		h := header(tag, body)
-		head = append(h, inner...)
-		body += int64(len(h))
+	if err := copyContent(ctx, w, s.digest, s.document); err != nil {
+		return err
 	}
-	if d.Content != nil {
-		body = d.Size
-		wrap(cbasn1.OCTET_STRING)
-		wrap(tagEncapsulated)
+	if _, err := w.Write(s.tail); err != nil {
+		return fmt.Errorf("write signature: %w", err)
 	}
-	wrap(cbasn1.SEQUENCE, oidElement(oidData))
-	body += int64(len(tail))
-	version := []byte{2, 1, 1}
-	wrap(cbasn1.SEQUENCE, version, digestAlgorithms(a.digest))
-	wrap(explicit(0))
-	wrap(cbasn1.SEQUENCE, oidElement(oidSignedData))
-	return head, tail
-}
-
-func oidElement(oid asn1.ObjectIdentifier) []byte {
-	var b cryptobyte.Builder
-	b.AddASN1ObjectIdentifier(oid)
-	return b.BytesOrPanic()
-}
-
-func digestAlgorithms(d digest) []byte {
-	var b cryptobyte.Builder
-	b.AddASN1(cbasn1.SET, identifier{oid: d.oid}.add)
-	return b.BytesOrPanic()
-}
-
-// signedDataTail gives certificates and signerInfos.
-func signedDataTail(leaf *certificate, a algorithm, attributes, sig, certificates []byte) []byte {
-	var b cryptobyte.Builder
-	b.AddASN1(tagCertificates, func(b *cryptobyte.Builder) { b.AddBytes(certificates) })
-	b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) {
-		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddASN1Int64(1)
-			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-				b.AddBytes(leaf.issuer)
-				leaf.addSerial(b)
-			})
-			identifier{oid: a.digest.oid}.add(b)
-			b.AddASN1(tagSignedAttrs, func(b *cryptobyte.Builder) { b.AddBytes(attributes) })
-			a.cms.add(b)
-			b.AddASN1OctetString(sig)
-		})
-	})
-	return b.BytesOrPanic()
+	return nil
 }
 
 // copyContent streams the document and proves that it is the one that was signed.
 func copyContent(ctx context.Context, w io.Writer, dig digest, d Document) error {
 	h := dig.new()
-	buf := make([]byte, buffer)
-	left := d.Size
-	for left > 0 {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		n, err := io.ReadFull(d.Content, buf[:min(left, buffer)])
-		h.Write(buf[:n])
-		if _, err := w.Write(buf[:n]); err != nil {
-			return fmt.Errorf("write signature: %w", err)
-		}
-		left -= int64(n)
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return fmt.Errorf("%d octets are missing: %w", left, ErrDocumentChanged)
-		}
-		if err != nil {
-			return fmt.Errorf("read document: %w", err)
-		}
+	n, err := Copy(ctx, w, d.Content, d.Size, h)
+	if err != nil {
+		return err
 	}
-	switch n, err := io.ReadFull(d.Content, buf[:1]); {
+	if n < d.Size {
+		return fmt.Errorf("%d octets are missing: %w", d.Size-n, ErrDocumentChanged)
+	}
+	switch n, err := io.ReadFull(d.Content, make([]byte, 1)); {
 	case n > 0:
 		return fmt.Errorf("it is longer than %d octets: %w", d.Size, ErrDocumentChanged)
 	case !errors.Is(err, io.EOF):
@@ -238,4 +91,48 @@ func copyContent(ctx context.Context, w io.Writer, dig digest, d Document) error
 		return ErrDocumentChanged
 	}
 	return nil
+}
+
+// piece is how much of a document is read at once, octets; two of them are in memory.
+const piece = 512 << 10
+
+// Copy copies up to limit octets from r to w (nil: nowhere) and gives them to the digests. A piece is digested while it is written and the
+// next one is read. It is no error when r has fewer.
+func Copy(ctx context.Context, w io.Writer, r io.Reader, limit int64, digests ...hash.Hash) (int64, error) {
+	var buffers [2][]byte
+	var digesting sync.WaitGroup
+	defer digesting.Wait()
+	done := int64(0)
+	for i := 0; done < limit; i ^= 1 {
+		if err := ctx.Err(); err != nil {
+			return done, err
+		}
+		want := int(min(limit-done, piece))
+		if len(buffers[i]) < want {
+			buffers[i] = make([]byte, want)
+		}
+		n, err := io.ReadFull(r, buffers[i][:want])
+		part := buffers[i][:n]
+		digesting.Wait()
+		for _, h := range digests {
+			if limit <= piece {
+				h.Write(part)
+			} else {
+				digesting.Go(func() { h.Write(part) })
+			}
+		}
+		if w != nil && n > 0 {
+			if _, err := w.Write(part); err != nil {
+				return done, fmt.Errorf("write signature: %w", err)
+			}
+		}
+		done += int64(n)
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return done, nil
+		}
+		if err != nil {
+			return done, fmt.Errorf("read document: %w", err)
+		}
+	}
+	return done, nil
 }

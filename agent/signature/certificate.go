@@ -150,16 +150,6 @@ func readTime(in *cryptobyte.String) (time.Time, bool) {
 	return t.UTC(), ok
 }
 
-// addTime writes a Time: UTCTime from 1950 to 2049, GeneralizedTime outside (RFC 5652 section 11.3, RFC 5280 section 4.1.2.5).
-func addTime(b *cryptobyte.Builder, t time.Time) {
-	t = t.UTC().Truncate(time.Second)
-	if y := t.Year(); y >= 1950 && y <= 2049 {
-		b.AddASN1UTCTime(t)
-	} else {
-		b.AddASN1GeneralizedTime(t)
-	}
-}
-
 // selfIssued: issuer and subject are the same name.
 func (c *certificate) selfIssued() bool { return bytes.Equal(c.issuer, c.subject) }
 

@@ -67,16 +67,21 @@ func element(tag cbasn1.Tag, content []byte) []byte {
 }
 
 // header gives tag and length octets of an element whose content has n octets: for content that is not in memory.
-func header(tag cbasn1.Tag, n int64) []byte {
+func header(tag cbasn1.Tag, n int64) []byte { return appendHeader(nil, tag, n) }
+
+func appendHeader(to []byte, tag cbasn1.Tag, n int64) []byte {
 	if n < 0x80 {
-		return []byte{byte(tag), byte(n)}
+		return append(to, byte(tag), byte(n))
 	}
-	var length []byte
-	for ; n > 0; n >>= 8 {
-		length = append(length, byte(n))
+	octets := 0
+	for left := n; left > 0; left >>= 8 {
+		octets++
 	}
-	slices.Reverse(length)
-	return append([]byte{byte(tag), 0x80 | byte(len(length))}, length...)
+	to = append(to, byte(tag), 0x80|byte(octets))
+	for octets--; octets >= 0; octets-- {
+		to = append(to, byte(n>>(8*octets)))
+	}
+	return to
 }
 
 func (c *certificate) addSerial(b *cryptobyte.Builder) {
