@@ -102,6 +102,7 @@ export async function firstIssue (t, options) {
 // Signs files in the section for it and gives what the portal says of each.
 export async function sign (t, files, { pin = '12345678', packaging = 'detached', timeout = 60000 } = {}) {
   await go(t, 'sign')
+  for (const left = t.page.locator(`${at('file')} button`); await left.count();) await left.first().click() // of a try that failed
   await t.page.setInputFiles(at('files'), files)
   if (packaging === 'attached') {
     await t.page.locator(`${at('section-sign')} summary`).click()
