@@ -10,6 +10,7 @@
 //	hang                no answer until whoever asked goes away
 //	crash               the program dies
 //	delay 500 pin 1234  any of these after so many milliseconds
+//	after /a/path ok    any of these once that file is there
 //
 // "answers.next" holds how many were used. Each dialog is a JSON line in "transcript", written before the answer is given.
 package pinentrytest

@@ -202,6 +202,14 @@ func (s *script) next(d dialog) (answer, value string, err error) {
 		time.Sleep(time.Duration(wait) * time.Millisecond)
 		answer, value, _ = strings.Cut(value, " ")
 	}
+	if answer == "after" {
+		var path string
+		path, value, _ = strings.Cut(value, " ")
+		if err := await(path); err != nil {
+			return "", "", err
+		}
+		answer, value, _ = strings.Cut(value, " ")
+	}
 	switch answer {
 	case "pin", "ok", "notok", "cancel", "hang", "crash", "file":
 		return answer, value, nil
@@ -209,6 +217,17 @@ func (s *script) next(d dialog) (answer, value string, err error) {
 		return "cancel", "", nil
 	}
 	return "", "", fmt.Errorf("answers: unknown answer %q", answer)
+}
+
+// await waits until a test has made a file, and not for ever.
+func await(path string) error {
+	for range 3000 {
+		if _, err := os.Stat(path); err == nil {
+			return nil
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return fmt.Errorf("answers: %s never came", path)
 }
 
 // decode undoes Assuan's percent escapes.
