@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/perosign/pero/agent/journal"
 	"github.com/perosign/pero/agent/signature"
@@ -18,8 +19,8 @@ const (
 	maxChallenge = 1024
 )
 
-// authToken is what authenticate gives, as JSON. The signature is over the digest of hash(origin) || hash(challenge), with one hash
-// for all three.
+// authToken is what authenticate gives, as JSON. The signature is over the digest of authPrefix || hash(origin) || hash(challenge), with
+// one hash for all three.
 type authToken struct {
 	Format      string `json:"format"`
 	Algorithm   string `json:"algorithm"` // rsa-sha256 (PKCS#1 v1.5), ecdsa-sha256, ecdsa-sha384, ecdsa-sha512 (DER)
@@ -39,7 +40,7 @@ func (a *Agent) Authenticate(ctx context.Context, c api.Caller, p api.Authentica
 	if c.Origin == "" {
 		return r, refuse(api.BadRequest, "the command line has no origin to bind the answer to")
 	}
-	h, err := a.find(ctx, p.Certificate)
+	h, err := a.findForUse(ctx, p.Certificate)
 	if err != nil {
 		return r, err
 	}
@@ -67,7 +68,7 @@ func (a *Agent) Authenticate(ctx context.Context, c api.Caller, p api.Authentica
 		d.Write(data)
 		return d.Sum(nil)
 	}
-	sig, err := signature.Raw(ctx, key, digest(append(digest([]byte(c.Origin)), digest(p.Challenge)...)))
+	sig, err := signature.Raw(ctx, key, digest(slices.Concat([]byte(authPrefix), digest([]byte(c.Origin)), digest(p.Challenge))))
 	a.logOut(session)
 	if err == nil {
 		err = ctx.Err()

@@ -163,6 +163,16 @@ func (a *Agent) find(ctx context.Context, id string) (holding, error) {
 	return list[found], nil
 }
 
+// findForUse is find for what is asked of the person next: the store may get ready meanwhile.
+func (a *Agent) findForUse(ctx context.Context, id string) (holding, error) {
+	if at, ok := a.places.get(id); ok {
+		if s, ok := at.store.(interface{ Expect(tokens.ID) }); ok {
+			s.Expect(at.token)
+		}
+	}
+	return a.find(ctx, id)
+}
+
 // findAt looks where the certificate was seen last.
 func (a *Agent) findAt(ctx context.Context, id string) (holding, bool) {
 	at, ok := a.places.get(id)

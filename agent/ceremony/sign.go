@@ -152,7 +152,7 @@ func (a *Agent) planSigning(ctx context.Context, c api.Caller, p api.SignParams)
 	if err != nil {
 		return nil, err
 	}
-	h, err := a.find(ctx, p.Certificate)
+	h, err := a.findForUse(ctx, p.Certificate)
 	if err != nil {
 		return nil, err
 	}

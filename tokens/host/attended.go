@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/perosign/pero/tokens"
@@ -33,6 +34,32 @@ func Attended(m tokens.Module, w Window) tokens.Store {
 type attended struct {
 	tokens.Module
 	window Window
+
+	module sync.Mutex // one of preparation and login at a time
+}
+
+// preparer is a Module that can do part of a login before the PIN is there.
+type preparer interface {
+	Prepare(ctx context.Context, id tokens.ID) error
+}
+
+// prepare does what it can; what fails will be said by the login.
+func (a *attended) prepare(ctx context.Context, id tokens.ID) {
+	if m, ok := a.Module.(preparer); ok {
+		a.module.Lock()
+		defer a.module.Unlock()
+		_ = m.Prepare(ctx, id)
+	}
+}
+
+// expect makes ready for an act on a token: module and window side by side.
+func (a *attended) expect(ctx context.Context, id tokens.ID) {
+	var both sync.WaitGroup
+	if w, ok := a.window.(interface{ Prepare() }); ok {
+		both.Go(w.Prepare)
+	}
+	a.prepare(ctx, id)
+	both.Wait()
 }
 
 func (a *attended) Open(ctx context.Context, id tokens.ID, p tokens.Prompt) (tokens.Session, error) {
@@ -43,7 +70,7 @@ func (a *attended) Open(ctx context.Context, id tokens.ID, p tokens.Prompt) (tok
 			personBusy(ctx, true)
 			defer personBusy(ctx, false)
 		}
-		inner, err := a.Login(ctx, id, pin, s.again)
+		inner, err := a.login(ctx, id, pin, s.again)
 		if err != nil {
 			s.first.Wipe()
 			return err
@@ -53,6 +80,12 @@ func (a *attended) Open(ctx context.Context, id tokens.ID, p tokens.Prompt) (tok
 		return nil
 	})
 	return opened, err
+}
+
+func (a *attended) login(ctx context.Context, id tokens.ID, pin *tokens.PIN, again func(context.Context) (*tokens.PIN, error)) (tokens.Session, error) {
+	a.module.Lock()
+	defer a.module.Unlock()
+	return a.Login(ctx, id, pin, again)
 }
 
 // ask is the PIN loop: what the token says of its PIN is read before each window, and login is called at most once for each PIN
@@ -72,6 +105,7 @@ func (a *attended) ask(ctx context.Context, id tokens.ID, p tokens.Prompt, login
 		if token.State == tokens.PINNotSet && !a.files() {
 			return fmt.Errorf("open %q: %w", token.Label, tokens.ErrPINNotSet)
 		}
+		go a.prepare(ctx, id) // while the person reads; the login waits for its end
 		pin, err := a.pin(ctx, p, state)
 		if errors.Is(err, tokens.ErrCancelled) && refused != nil {
 			return refused
@@ -227,6 +261,13 @@ func (a *attendedFiles) Restore(ctx context.Context, p tokens.Prompt) (tokens.To
 type patient struct {
 	Window
 	limit time.Duration
+}
+
+// Prepare lets the window read what it will say.
+func (w patient) Prepare() {
+	if p, ok := w.Window.(interface{ Prepare() }); ok {
+		p.Prepare()
+	}
 }
 
 func (w patient) PIN(ctx context.Context, p tokens.Prompt, s tokens.PINState) (pin *tokens.PIN, err error) {

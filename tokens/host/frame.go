@@ -34,6 +34,7 @@ const (
 	kindClose
 	kindBackup
 	kindRestore
+	kindExpect // an act on this token is likely to come: load the module and the words
 )
 
 const (

@@ -162,6 +162,14 @@ func (c *server) do(ctx context.Context, number uint32, k kind, d *decoder, e *e
 		}
 		return nil
 
+	case kindExpect:
+		id := tokens.ID(d.text())
+		if err := d.done(); err != nil {
+			return err
+		}
+		c.store.expect(ctx, id)
+		return nil
+
 	case kindOpen:
 		id, p := tokens.ID(d.text()), decodePrompt(d)
 		if err := d.done(); err != nil {

@@ -20,6 +20,7 @@ type Store struct {
 	mu       sync.Mutex
 	closed   bool
 	lister   *child
+	spare    *child // expected to be needed at once
 	children map[*child]bool
 	breaker  breaker
 	watchers map[chan tokens.Event]bool
@@ -144,10 +145,44 @@ func (s *Store) Restore(ctx context.Context, p tokens.Prompt) (tokens.Token, err
 	return token, c.shape(d.done())
 }
 
-// act starts a child for one act of a person.
+// Expect says that Open is likely to follow at once: its child starts and loads the module while the caller still looks whether the
+// request may be shown to the person at all. A child that nobody takes ends soon; there is never more than one.
+func (s *Store) Expect(id tokens.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.spare != nil && !s.spare.dead() {
+		return
+	}
+	c, err := s.start()
+	if err != nil {
+		return // Open will say it
+	}
+	s.spare = c
+	time.AfterFunc(s.options.limits.spare, func() {
+		s.mu.Lock()
+		mine := s.spare == c
+		if mine {
+			s.spare = nil
+		}
+		s.mu.Unlock()
+		if mine {
+			c.stop()
+		}
+	})
+	var e encoder
+	e.text(string(id))
+	_, _, _ = c.begin(kindExpect, s.options.limits.list, e.b, nil) // the answer is of no interest, its coming is watched
+}
+
+// act gives a child for one act of a person: the expected one, or a new one.
 func (s *Store) act() (*child, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	c := s.spare
+	s.spare = nil
+	if c != nil && !c.dead() {
+		return c, nil
+	}
 	return s.start()
 }
 
