@@ -70,7 +70,7 @@ func (a *app) open(log *slog.Logger) (s *stack, err error) {
 	s.agent = ceremony.New(ceremony.Config{
 		Stores: stores, Sites: s.sites, Journal: s.journal, Status: checker,
 		Ask:      window.New(window.Config{Pinentry: dialogs.Pinentry, Dialog: dialogs.Dialog, Language: a.words.Language}),
-		Language: a.words.Language, Version: version(), Log: log,
+		Language: a.words.Language, Version: version(), Log: log, RawDigests: s.config.Sites.Raw,
 	})
 	return s, nil
 }

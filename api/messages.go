@@ -195,7 +195,7 @@ type (
 		Challenge   []byte `json:"challenge"` // at least 32 octets
 	}
 	// AuthenticateResult: token is a JSON object {format:"pero-auth:1", algorithm, certificate, signature}, base64; signature over
-	// hash(origin) || hash(challenge).
+	// "pero-auth:1\n" || hash(origin) || hash(challenge), each by the algorithm's hash.
 	AuthenticateResult struct {
 		Token []byte `json:"token"`
 	}

@@ -3,6 +3,7 @@ package ceremony
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
@@ -349,8 +350,8 @@ func TestAuthenticationIsBoundToTheOrigin(t *testing.T) {
 		}
 		sum := func(b []byte) []byte { d := alg.Hash.New(); d.Write(b); return d.Sum(nil) }
 		public := parse(certificate.DER).parsed.RawSubjectPublicKeyInfo
-		require.NoError(t, signature.Check(public, alg, sum(append(sum([]byte(portal)), sum(challenge)...)), token.Signature))
-		require.Error(t, signature.Check(public, alg, sum(append(sum([]byte("https://other.example")), sum(challenge)...)), token.Signature))
+		require.NoError(t, signature.Check(public, alg, sum(slices.Concat([]byte("pero-auth:1\n"), sum([]byte(portal)), sum(challenge))), token.Signature))
+		require.Error(t, signature.Check(public, alg, sum(slices.Concat([]byte("pero-auth:1\n"), sum([]byte("https://other.example")), sum(challenge))), token.Signature))
 		_, err = h.Authenticate(t.Context(), page, api.AuthenticateParams{Certificate: certificate.ID, Challenge: challenge[1:]})
 		refused(t, api.BadRequest, err)
 	}

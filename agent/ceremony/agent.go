@@ -31,16 +31,17 @@ type Asker interface {
 
 // Config is what an Agent is made of.
 type Config struct {
-	Stores   []tokens.Store
-	Sites    Sites
-	Journal  *journal.Journal
-	Status   Status
-	Ask      Asker
-	Spool    string // private folder for documents on their way; "" for the system's folder of temporary files
-	Language string
-	Version  string
-	Log      *slog.Logger
-	Now      func() time.Time // nil: time.Now
+	Stores     []tokens.Store
+	Sites      Sites
+	Journal    *journal.Journal
+	Status     Status
+	Ask        Asker
+	RawDigests []string // origins that may have a digest of unseen content signed raw
+	Spool      string   // private folder for documents on their way; "" for the system's folder of temporary files
+	Language   string
+	Version    string
+	Log        *slog.Logger
+	Now        func() time.Time // nil: time.Now
 }
 
 // book is what the ceremonies need of the journal.
@@ -55,16 +56,17 @@ type book interface {
 
 // Agent answers pages. It implements api.Agent.
 type Agent struct {
-	stores  []tokens.Store
-	sites   Sites
-	journal book
-	status  Status
-	ask     Asker
-	version string
-	lang    string
-	words   *locale.Locale
-	log     *slog.Logger
-	now     func() time.Time
+	stores     []tokens.Store
+	sites      Sites
+	journal    book
+	status     Status
+	ask        Asker
+	version    string
+	lang       string
+	words      *locale.Locale
+	log        *slog.Logger
+	now        func() time.Time
+	rawDigests []string
 
 	line    line
 	guard   guard
@@ -84,7 +86,7 @@ func New(c Config) *Agent {
 	a := &Agent{
 		stores: c.Stores, sites: c.Sites, journal: c.Journal, status: c.Status, ask: c.Ask,
 		version: c.Version, words: locale.For(c.Language), log: c.Log, now: c.Now,
-		working: map[string]chan struct{}{},
+		working: map[string]chan struct{}{}, rawDigests: c.RawDigests,
 	}
 	a.lang = a.words.Language
 	if a.log == nil {

@@ -397,7 +397,7 @@ func (a *Agent) signRequest(ctx context.Context, old *holding, s tokens.Session,
 	}}
 	h := algorithm.Hash.New()
 	h.Write(csr)
-	what := signature.Document{Digest: h.Sum(nil), Content: bytes.NewReader(csr), Size: int64(len(csr)), MediaType: "application/pkcs10"}
+	what := signature.Document{Digest: h.Sum(nil), Content: bytes.NewReader(csr), Size: int64(len(csr)), MediaType: requestType}
 	var out bytes.Buffer
 	if err := signature.CAdES(ctx, &out, key, what, a.now()); err != nil {
 		return nil, err

@@ -33,6 +33,7 @@ type document struct {
 	shown               string // hex: SHA-256, or the given digest when the content was never seen
 	size                int64  // -1 when the content was never seen
 	content             func() io.Reader
+	head                []byte // the first headLength octets of content that was seen
 	upload              *uint32
 }
 
@@ -171,6 +172,9 @@ func (a *Agent) planSigning(ctx context.Context, c api.Caller, p api.SignParams)
 		}
 		ids[d.ID] = true
 		document, err := a.planDocument(c, d, digest, p.Digest == "", plan.attached, member)
+		if err == nil {
+			err = a.keepApart(c, p.Format, &document, member)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -225,6 +229,7 @@ func (a *Agent) planDocument(c api.Caller, d api.Document, digest crypto.Hash, f
 			return out, wrong(member+".upload", "it was opened as detached: the content was not kept")
 		}
 		out.shown, out.size, out.content, out.upload = hex.EncodeToString(sum), u.size, u.content, d.Upload
+		out.head = u.head
 		return out, nil
 	case d.Content != nil && d.Upload == nil && d.Digest == nil:
 		sum := sha256.Sum256(d.Content)
@@ -235,6 +240,7 @@ func (a *Agent) planDocument(c api.Caller, d api.Document, digest crypto.Hash, f
 			out.digest = h.Sum(nil)
 		}
 		out.shown, out.size = hex.EncodeToString(sum[:]), int64(len(d.Content))
+		out.head = d.Content[:min(len(d.Content), headLength)]
 		out.content = func() io.Reader { return bytes.NewReader(d.Content) }
 		return out, nil
 	}

@@ -64,6 +64,7 @@ func TestSignAttachedPSSAndRaw(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "attached text", string(h.judged(r.Results[0].Signature, nil)))
 
+	h.rawDigests = []string{portal}
 	sum := sha512.Sum512([]byte("a document"))
 	given := &api.Digest{Algorithm: "sha512", Value: sum[:]}
 	r, err = h.Sign(t.Context(), page, api.SignParams{Certificate: certificate.ID, Format: "raw", Documents: []api.Document{{ID: "r", Name: "r", Digest: given}}})

@@ -47,6 +47,7 @@ type upload struct {
 	name    string
 	size    int64 // as announced
 	got     int64
+	head    []byte // the first headLength octets
 	digests map[crypto.Hash]hash.Hash
 	sums    map[crypto.Hash][]byte // once closed
 	file    *os.File               // nil: only the digests are kept
@@ -161,6 +162,7 @@ func (u *upload) write(chunk []byte) error {
 		return u.err
 	}
 	u.got += int64(len(chunk))
+	u.head = append(u.head, chunk[:min(len(chunk), headLength-len(u.head))]...)
 	return nil
 }
 

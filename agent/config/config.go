@@ -55,6 +55,7 @@ type Module struct {
 type Sites struct {
 	Allow []string `toml:"allow"`
 	Block []string `toml:"block"`
+	Raw   []string `toml:"raw"` // may have a digest of unseen content signed raw: such a signature can mean anything
 }
 
 // Status is how certificates are checked.
@@ -131,7 +132,7 @@ func (c *Config) lay(over Config) error {
 		}
 		c.Modules = append(c.Modules, m)
 	}
-	for _, l := range []struct{ to, from *[]string }{{&c.Sites.Allow, &over.Sites.Allow}, {&c.Sites.Block, &over.Sites.Block},
+	for _, l := range []struct{ to, from *[]string }{{&c.Sites.Allow, &over.Sites.Allow}, {&c.Sites.Block, &over.Sites.Block}, {&c.Sites.Raw, &over.Sites.Raw},
 		{&c.Status.Anchors, &over.Status.Anchors}, {&c.Status.Hosts, &over.Status.Hosts}} {
 		for _, v := range *l.from {
 			if !slices.Contains(*l.to, v) {
@@ -171,7 +172,7 @@ func (c *Config) check(owners []uint32) error {
 	for _, l := range []struct {
 		key  string
 		list *[]string
-	}{{"sites.allow", &c.Sites.Allow}, {"sites.block", &c.Sites.Block}} {
+	}{{"sites.allow", &c.Sites.Allow}, {"sites.block", &c.Sites.Block}, {"sites.raw", &c.Sites.Raw}} {
 		for i, o := range *l.list {
 			origin, err := sites.Parse(o)
 			if err != nil {

@@ -35,6 +35,7 @@ path = "/usr/lib/softhsm/libsofthsm2.so"
 [sites]
 allow = ["https://Portal.example:443"]
 block = ["https://bad.example"]
+raw = ["https://archive.example"]
 [status]
 anchors = ["/etc/pero/root.pem"]
 hosts = ["127.0.0.1:14780"]
@@ -42,7 +43,7 @@ hosts = ["127.0.0.1:14780"]
 	require.NoError(t, err)
 	c.Sources = nil
 	require.Equal(t, Config{Listen: "[::1]:14800", Window: Window{"/bin/sh", "/bin/sh"}, Files: Files{"/srv/keys"},
-		Modules: []Module{{"SoftHSM", "/usr/lib/softhsm/libsofthsm2.so"}}, Sites: Sites{[]string{"https://portal.example"}, []string{"https://bad.example"}},
+		Modules: []Module{{"SoftHSM", "/usr/lib/softhsm/libsofthsm2.so"}}, Sites: Sites{[]string{"https://portal.example"}, []string{"https://bad.example"}, []string{"https://archive.example"}},
 		Status: Status{[]string{"/etc/pero/root.pem"}, []string{"127.0.0.1:14780"}}}, c)
 }
 
