@@ -25,6 +25,8 @@ func signedBy(cms, csr []byte, old *x509.Certificate) error {
 		err = errors.New("not exactly one signer")
 	case report.Signers[0].Err != nil:
 		err = report.Signers[0].Err
+	case report.Signers[0].MediaType != "application/pkcs10": // Pero gives it to renewals only, not to what a site calls a document
+		err = errors.New("signed as a document, not as a renewal")
 	case !bytes.Equal(report.Signers[0].Certificate, old.Raw):
 		err = errors.New("signed with another certificate")
 	default:

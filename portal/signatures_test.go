@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,20 +26,26 @@ import (
 )
 
 // sign makes the CMS that Pero would make; content only for an attached one.
-func (h holder) sign(t *testing.T, digest []byte, content io.Reader, size int64) []byte {
+func (h holder) sign(t *testing.T, digest []byte, content io.Reader, size int64, mediaType ...string) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	k := signature.Key{Chain: append([][]byte{h.cert.Raw}, h.issuers...), Algorithm: tokens.Algorithm{Scheme: tokens.ECDSA, Hash: crypto.SHA256},
 		Sign: func(_ context.Context, digest []byte) ([]byte, error) {
 			return h.key.Sign(rand.Reader, digest, crypto.SHA256)
 		}}
-	require.NoError(t, signature.CAdES(t.Context(), &out, k, signature.Document{Digest: digest, Content: content, Size: size}, time.Now()))
+	require.NoError(t, signature.CAdES(t.Context(), &out, k, signature.Document{Digest: digest, Content: content, Size: size, MediaType: strings.Join(mediaType, "")}, time.Now()))
 	return out.Bytes()
 }
 
 func (h holder) attached(t *testing.T, content []byte) []byte {
 	sum := sha256.Sum256(content)
 	return h.sign(t, sum[:], bytes.NewReader(content), int64(len(content)))
+}
+
+// renewal is the CMS of renew.begin.
+func (h holder) renewal(t *testing.T, csr []byte) []byte {
+	sum := sha256.Sum256(csr)
+	return h.sign(t, sum[:], bytes.NewReader(csr), int64(len(csr)), "application/pkcs10")
 }
 
 func TestReissue(t *testing.T) {
@@ -57,14 +64,15 @@ func TestReissue(t *testing.T) {
 	other := csrFor(t, newKey(t), a.Subject)
 	stranger := p.citizen(2).issue()
 	for name, cms := range map[string][]byte{
-		"no signature": nil, "not a CMS": []byte("letter"), "over another request": old.attached(t, other), "by another person": stranger.attached(t, csr),
-		"by the new key": holder{key: fresh, cert: selfSigned(t, fresh)}.attached(t, csr),
+		"no signature": nil, "not a CMS": []byte("letter"), "over another request": old.renewal(t, other), "by another person": stranger.renewal(t, csr),
+		"signed as a document": old.attached(t, csr),
+		"by the new key":       holder{key: fresh, cert: selfSigned(t, fresh)}.renewal(t, csr),
 	} {
 		v.refused("POST", path, map[string]any{"csr": csr, "signedRequest": cms}, 422, renewalUnsigned)
 		_ = name
 	}
 	var answer issueAnswer
-	v.ok("POST", path, map[string]any{"csr": csr, "signedRequest": old.attached(t, csr)}, &answer)
+	v.ok("POST", path, map[string]any{"csr": csr, "signedRequest": old.renewal(t, csr)}, &answer)
 	cert, err := x509.ParseCertificate(answer.Certificates[0])
 	require.NoError(t, err)
 	require.Equal(t, old.cert.RawSubject, cert.RawSubject)
@@ -92,7 +100,7 @@ func TestRevokedBetweenBeginAndRequest(t *testing.T) {
 	v.ok("POST", "/api/renewals", map[string]string{"certificate": serial}, &a)
 	p.desk().ok("POST", "/api/desk/certificates/"+serial+"/revoke", map[string]string{"reason": "keyCompromise"}, nil)
 	csr := csrFor(t, newKey(t), a.Subject)
-	v.refused("POST", "/api/applications/"+a.ID+"/certificate", map[string]any{"csr": csr, "signedRequest": old.attached(t, csr)}, 409, renewalRevoked)
+	v.refused("POST", "/api/applications/"+a.ID+"/certificate", map[string]any{"csr": csr, "signedRequest": old.renewal(t, csr)}, 409, renewalRevoked)
 }
 
 func TestExpiredCertificate(t *testing.T) {
