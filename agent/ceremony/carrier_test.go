@@ -57,11 +57,16 @@ func hosted(t *testing.T, kind string, wrap ...func(tokens.Store) tokens.Store) 
 		out, err := exec.Command("softhsm2-util", "--init-token", "--free", "--label", "card", "--pin", pin, "--so-pin", "87654321").CombinedOutput()
 		require.NoError(t, err, "%s: run make deps", out)
 	}
+	return furnish(t, dir, &scripted{}, hostedModule(t, module), wrap...)
+}
+
+func hostedModule(t *testing.T, module host.Module) *host.Store {
+	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
 	store := host.New(host.Options{Command: []string{self, "token-host"}, Module: module})
 	t.Cleanup(func() { store.Close() })
-	return furnish(t, dir, &scripted{}, store, wrap...)
+	return store
 }
 
 // writable gives the first token on which a key can be made.

@@ -26,10 +26,12 @@ type holding struct {
 	others [][]byte // the other certificates of the same token: possible issuers
 }
 
-// places remembers where certificates were seen, so that a signature asks one token and not all of them. It is a hint, never an answer.
+// places remembers where certificates and tokens were seen, so that a signature asks one token and not all of them, and a token that its
+// module's crash took away is told from one that was pulled out. It is a hint, never an answer.
 type places struct {
-	mu   sync.Mutex
-	seen map[string]place
+	mu     sync.Mutex
+	seen   map[string]place
+	stores map[tokens.ID]tokens.Store
 }
 
 type place struct {
@@ -55,6 +57,28 @@ func (p *places) put(h holding) {
 	}
 }
 
+func (p *places) note(c carrier) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stores == nil {
+		p.stores = map[tokens.ID]tokens.Store{}
+	}
+	p.stores[c.token.ID] = c.store
+}
+
+// missing says why a token that was looked for is not listed: the store that had it does not answer, or it is not here.
+func (p *places) missing(ctx context.Context, id tokens.ID) error {
+	p.mu.Lock()
+	store := p.stores[id]
+	p.mu.Unlock()
+	if store != nil {
+		if _, err := store.Tokens(ctx); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("token %q: %w", id, tokens.ErrNoToken)
+}
+
 // carriers lists the tokens of every store. A store that fails hides nothing of the others; only when all fail is it an error.
 func (a *Agent) carriers(ctx context.Context) ([]carrier, error) {
 	lists := make([][]carrier, len(a.stores))
@@ -65,7 +89,9 @@ func (a *Agent) carriers(ctx context.Context) ([]carrier, error) {
 			a.log.Warn("a store does not answer", "store", i, "error", err)
 		}
 		for _, t := range list {
-			lists[i] = append(lists[i], carrier{a.stores[i], t})
+			c := carrier{a.stores[i], t}
+			a.places.note(c)
+			lists[i] = append(lists[i], c)
 		}
 	})
 	all := slices.Concat(lists...)
@@ -91,7 +117,7 @@ func (a *Agent) carrier(ctx context.Context, id string) (carrier, error) {
 			return c, nil
 		}
 	}
-	return carrier{}, fmt.Errorf("token %q: %w", id, tokens.ErrNoToken)
+	return carrier{}, a.places.missing(ctx, tokens.ID(id))
 }
 
 // holdings lists the certificates of one token.
@@ -158,6 +184,11 @@ func (a *Agent) find(ctx context.Context, id string) (holding, error) {
 		}
 	}
 	if found < 0 {
+		if at, ok := a.places.get(id); ok {
+			if err := a.places.missing(ctx, at.token); !errors.Is(err, tokens.ErrNoToken) {
+				return holding{}, err
+			}
+		}
 		return holding{}, refuse(api.CertificateNotFound, "certificate %s", id)
 	}
 	return list[found], nil

@@ -20,8 +20,9 @@ type session struct {
 	state  tokens.PINState // of the next PIN asked for
 	first  *tokens.PIN     // the PIN of the login, for the first signature; nil once used
 	pinPad bool
-	asked  int // how often again was called
-	wrong  int // PINs refused after the login
+	asked  int   // how often again was called
+	over   error // why the person is not asked any more: signatures that were already on their way must not open further windows
+	wrong  int   // PINs refused after the login
 }
 
 func newSession(a *attended, id tokens.ID, p tokens.Prompt, pin *tokens.PIN) *session {
@@ -36,6 +37,9 @@ func newSession(a *attended, id tokens.ID, p tokens.Prompt, pin *tokens.PIN) *se
 func (s *session) again(ctx context.Context) (*tokens.PIN, error) {
 	s.person.Lock()
 	defer s.person.Unlock()
+	if s.over != nil {
+		return nil, s.over
+	}
 	s.asked++
 	if s.first != nil {
 		pin := s.first
@@ -45,18 +49,27 @@ func (s *session) again(ctx context.Context) (*tokens.PIN, error) {
 	if s.pinPad && s.asked == 1 {
 		return nil, nil // the person agreed a moment ago, before the login
 	}
+	// That a key always authenticates can often be seen only after the login, when the first window is past.
+	s.prompt.PINs = max(s.prompt.PINs, len(s.prompt.Documents))
 	if !s.state.Wrong {
 		s.state.Nth++
 	}
 	for short := 0; ; {
 		pin, err := s.store.pin(ctx, s.prompt, s.state)
-		if err != nil || pin == nil || fits(len(pin.Bytes()), s.prompt.Token) {
+		if err != nil {
+			if ctx.Err() == nil { // the person's own end of it
+				s.over = err
+			}
+			return nil, err
+		}
+		if pin == nil || fits(len(pin.Bytes()), s.prompt.Token) {
 			s.state.Length, s.state.Wrong = false, false
-			return pin, err
+			return pin, nil
 		}
 		pin.Wipe()
 		if short++; short == shortPINs {
-			return nil, tokens.ErrCancelled
+			s.over = tokens.ErrCancelled
+			return nil, s.over
 		}
 		s.state.Length = true
 	}
