@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"crypto"
 	"testing"
 	"time"
 
@@ -11,7 +10,7 @@ import (
 	"github.com/perosign/pero/tokens"
 )
 
-var sha256ECDSA = tokens.Algorithm{Scheme: tokens.ECDSA, Hash: crypto.SHA256}
+var sha256ECDSA = SHA256ECDSA
 
 func TestOneLoginPerPINTyped(t *testing.T) {
 	low := tokens.PINState{Wrong: true, Low: true, Nth: 1}

@@ -269,6 +269,7 @@ func (c *child) end(logged <-chan struct{}) {
 	c.reaped = true // from here on the number may be another's
 	c.mu.Unlock()
 	_ = c.command.Wait()
+	takeBackTerminal(c.command.Process.Pid)
 	c.log.Info("token-host ended", "state", c.command.ProcessState.String())
 	close(c.gone)
 	c.ended()

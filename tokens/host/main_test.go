@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"crypto"
 	"fmt"
 	"os"
 	"os/signal"
@@ -10,14 +11,55 @@ import (
 	"testing"
 	"time"
 
+	"github.com/perosign/pero/agent/window"
 	"github.com/perosign/pero/tokens"
+	"github.com/perosign/pero/tokens/p11"
 )
 
 // The test binary is its own token-host: started with this argument it serves a module that fails as Options.Module.Path says:
 // "FAULT CALL", for instance "crash sign".
 const childArgument = "token-host-of-the-test"
 
+// With these it runs the real module and window: as a child, and as a parent that waits for its window for ever.
+const (
+	RealChild  = "real-token-host-of-the-test"
+	RealParent = "parent-of-the-test"
+)
+
+// SHA256ECDSA is what the tests sign with.
+var SHA256ECDSA = tokens.Algorithm{Scheme: tokens.ECDSA, Hash: crypto.SHA256}
+
+func realParts(o Options) (tokens.Module, Window, error) {
+	return p11.New(p11.Config{Name: o.Module.Name, Path: o.Module.Path}), window.New(window.Config{Pinentry: o.Window.Pinentry, Language: o.Language}), nil
+}
+
+func parent(library, pinentry, mark string) error {
+	s := New(Options{Command: []string{os.Args[0], RealChild, mark}, Module: Module{Name: "Card", Kind: "pkcs11", Path: library}, Window: WindowConfig{Pinentry: pinentry}})
+	list, err := s.Tokens(context.Background())
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	_, err = s.Open(context.Background(), list[0].ID, tokens.Prompt{Act: tokens.ActSign, Language: "en"})
+	fmt.Println(err)
+	s.Close()
+	fmt.Println("waiting")
+	select {}
+}
+
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && (os.Args[1] == RealChild || os.Args[1] == RealParent) {
+		err := error(nil)
+		if os.Args[1] == RealChild {
+			err = Serve(context.Background(), os.Stdin, os.Stdout, realParts)
+		} else {
+			err = parent(os.Args[2], os.Args[3], os.Args[4])
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if len(os.Args) < 2 || os.Args[1] != childArgument {
 		os.Exit(m.Run())
 	}
