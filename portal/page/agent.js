@@ -43,6 +43,7 @@ export class Agent extends EventTarget {
       const pero = await connect({ port: this.port, onState: (s) => { if (s === 'permission_pending') this.#set(s); } });
       this.pero = pero;
       pero.on('close', () => {
+        if (this.pero !== pero) return;
         this.pero = null;
         this.tokens = this.certificates = [];
         this.#set('absent');
@@ -53,10 +54,13 @@ export class Agent extends EventTarget {
     await this.#letIn(this.pero.hello.access);
   }
 
-  // #again looks once more over the connection that is there.
+  // #again looks once more: a connection that was not let in asks anew, the person may have changed that by Pero's commands.
   async #again() {
-    if (this.state === 'ready') await this.refresh();
-    else this.#set(this.state);
+    if (this.state === 'ready') return this.refresh();
+    const old = this.pero;
+    this.pero = null;
+    old.close();
+    return this.#open();
   }
 
   async #letIn(access) {
@@ -70,7 +74,12 @@ export class Agent extends EventTarget {
 
   // allow opens Pero's window with the question whether this site may speak to it.
   async allow(purpose) {
-    await this.pero.requestAccess({ purpose });
+    try {
+      await this.pero.requestAccess({ purpose });
+    } catch (e) {
+      if (e.reason !== 'access_blocked') throw e;
+      return this.#set('blocked');
+    }
     await this.#letIn('granted');
   }
 

@@ -31,7 +31,7 @@ export function ready(app) {
       const state = agent.state;
       const good = state === 'ready';
       const agentCard = item('agent-state', state, good ? 'good' : state === 'unknown' ? '' : ['ask', 'permission_pending'].includes(state) ? 'warn' : 'bad',
-        t('ready.agent'), t(`ready.agent.${state}`), t(`ready.agent.${state}.next`), [
+        t('ready.agent'), t(`ready.agent.${state}`), t(`ready.agent.${state}.next`, { site: location.origin }), [
           state === 'ask' && h('div', { class: 'row' }, button(t('ready.allow'), () => agent.allow(t('ready.purpose')), { kind: 'primary', test: 'allow', failed: say })),
           good && h('p', { class: 'quiet' }, t('ready.version', { version: agent.pero.hello.version })),
         ]);
