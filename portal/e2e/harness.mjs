@@ -1,5 +1,6 @@
 // Starts the real parts of one run: the agent with a scripted pinentry, the portal, an SMTP server, Chromium. Everything lives
 // in one temporary folder and on free loopback ports, and ends with stop().
+import assert from 'node:assert/strict'
 import { spawn, execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync, copyFileSync, readdirSync } from 'node:fs'
 import { createServer, connect } from 'node:net'
@@ -59,8 +60,41 @@ function pinentry (folder) {
   }
 }
 
+// A display of our own; the person at it never comes.
+async function screen (children) {
+  const child = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1280x1024x24', '-nolisten', 'tcp'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] })
+  return new Promise((resolve, reject) => {
+    child.once('error', () => reject(new Error('Xvfb is absent: run ./.ci/deps')))
+    child.done = new Promise(resolve => child.once('exit', () => { children.delete(child); resolve() }))
+    children.add(child)
+    child.stdio[3].once('data', b => resolve(`:${String(b).trim()}`))
+  })
+}
+
+// A disk of few octets over a folder, seen only by what is started through it: a process holds it, and it is gone with the last.
+async function smallDisk (run, folder, octets) {
+  const root = process.getuid() === 0
+  const holder = run('disk', ['unshare', root ? '-m' : '-rm', 'sh', '-c',
+    'mount -t tmpfs -o "size=$2,mode=0700" tmpfs "$1" && mkdir -m 700 "$1/keys" && echo ready >"$1/ready" && exec sleep infinity', 'disk', folder, String(octets)])
+  let ended = false
+  holder.done.then(() => { ended = true })
+  const path = `/proc/${holder.pid}/root${folder}` // as seen from outside
+  await until('a small disk', () => {
+    if (ended) throw new Error('this test mounts a small disk: run it as root, or allow user namespaces')
+    return existsSync(join(path, 'ready'))
+  })
+  const ballast = join(path, 'ballast')
+  return {
+    path,
+    within: ['nsenter', '-t', String(holder.pid), ...(root ? [] : ['-U', '--preserve-credentials']), '-m'],
+    fill () { assert.throws(() => { for (;;) writeFileSync(ballast, Buffer.alloc(4096), { flag: 'a' }) }, { code: 'ENOSPC' }) },
+    free () { rmSync(ballast) }
+  }
+}
+
 // options: softhsm (bool: a soft token beside the file carrier), publicPage (bool: Chromium treats the portal as a public address),
-// smtp (bool), locale ('ru' by default), agent (false: not started yet).
+// smtp (bool), locale ('ru' by default), agent (false: not started yet), life (of a certificate, as the portal's --life), disk (octets: the
+// agent's state and keys are on a small disk of their own).
 export async function start (options = {}) {
   const t = {}
   try {
@@ -102,6 +136,7 @@ async function prepare (t, options) {
   t.window.answers('cancel')
 
   const portal = [join(root, 'bin/pero-portal'), '--listen', `127.0.0.1:${t.portalPort}`, '--agent-port', String(t.agentPort), '--state', join(dir, 'portal')]
+  if (options.life) portal.push('--life', options.life)
   if (options.smtp) {
     t.smtpPort = await freePort()
     t.mail = join(dir, 'mail')
@@ -111,11 +146,21 @@ async function prepare (t, options) {
     t.letters = () => readdirSync(join(t.mail, 'new')).map(f => readFileSync(join(t.mail, 'new', f), 'utf8'))
     portal.push('--smtp', `127.0.0.1:${t.smtpPort}`, '--smtp-from', 'portal@portal.example')
   }
-  run('portal', portal)
-  await until('the portal', () => listening(t.portalPort))
+  t.startPortal = async (...more) => {
+    t.portal = run('portal', [...portal, ...more])
+    await until('the portal', () => listening(t.portalPort))
+  }
+  await t.startPortal()
   t.root = join(dir, 'portal/ca/root.pem')
 
-  const agentEnv = { PERO_STATE_DIR: join(dir, 'agent'), LANG: 'ru_RU.UTF-8', LC_ALL: 'ru_RU.UTF-8' }
+  const home = join(dir, 'home') // of the agent: a folder, or a small disk
+  mkdirSync(home)
+  let within = []
+  if (options.disk) {
+    t.disk = await smallDisk(run, home, options.disk)
+    within = t.disk.within
+  }
+  const agentEnv = { PERO_STATE_DIR: join(home, 'agent'), LANG: 'ru_RU.UTF-8', LC_ALL: 'ru_RU.UTF-8' }
   const modules = []
   if (options.softhsm) {
     mkdirSync(join(dir, 'softhsm/tokens'), { recursive: true })
@@ -124,8 +169,8 @@ async function prepare (t, options) {
     execFileSync('softhsm2-util', ['--init-token', '--free', '--label', 'Soft token', '--pin', '1234', '--so-pin', '12345678'], { env: { ...process.env, ...agentEnv }, stdio: 'ignore' })
     modules.push({ name: 'SoftHSM', path: softhsm })
   }
-  t.keys = join(dir, 'keys')
-  mkdirSync(t.keys, { mode: 0o700 })
+  t.keys = join(home, 'keys')
+  if (!options.disk) mkdirSync(t.keys, { mode: 0o700 })
   const config = join(dir, 'pero.toml')
   writeFileSync(config, `listen = "127.0.0.1:${t.agentPort}"
 [window]
@@ -139,20 +184,26 @@ hosts = ["127.0.0.1:${t.portalPort}"]
 ${modules.map(m => `[[modules]]\nname = "${m.name}"\npath = "${m.path}"\n`).join('')}`, { mode: 0o600 })
   t.config = config
   t.env = { ...process.env, ...agentEnv }
-  t.startAgent = async () => {
-    t.agent = run('agent', [join(root, 'bin/pero'), 'agent', '--config', config], agentEnv)
+  // before: a program that starts the agent, with its arguments; it must become the agent, by exec.
+  t.startAgent = async (...before) => {
+    t.agent = run('agent', [...within, ...before, join(root, 'bin/pero'), 'agent', '--config', config], agentEnv)
     const ended = t.agent.done.then(() => { throw new Error('the agent ended: ' + t.log('agent')) })
     ended.catch(() => {})
     await Promise.race([ended, until('the agent', () => listening(t.agentPort))])
   }
+  t.pero = (...args) => execFileSync(join(root, 'bin/pero'), [...args, '--config', config], { env: t.env, encoding: 'utf8' })
+  t.journal = () => t.pero('journal', '--json').trim().split('\n').filter(Boolean).map(l => JSON.parse(l))
   t.killAgent = async (signal = 'SIGKILL') => { t.agent.kill(signal); await t.agent.done }
   if (options.agent !== false) await t.startAgent()
 
+  // o.permissions: what the person has allowed (playwright denies the rest); without it the browser asks, which only one with a screen can.
   t.openBrowser = async (o = {}) => {
+    await t.browser?.close()
     const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
     if (o.publicPage ?? options.publicPage) args.push(`--ip-address-space-overrides=127.0.0.1:${t.portalPort}=public`, `--unsafely-treat-insecure-origin-as-secure=${t.url.slice(0, -1)}`)
-    t.browser = await chromium.launch({ executablePath: '/usr/bin/chromium', headless: true, args })
+    t.browser = await chromium.launch({ executablePath: '/usr/bin/chromium', headless: !o.screen, env: { ...process.env, DISPLAY: o.screen ? await screen(children) : '' }, args })
     t.context = await t.browser.newContext({ locale: o.locale ?? options.locale ?? 'ru-RU', acceptDownloads: true, viewport: { width: 1200, height: 900 } })
+    if (o.permissions) await t.context.grantPermissions(o.permissions, { origin: t.url.slice(0, -1) })
     t.page = await t.context.newPage()
     t.problems = [] // what the page itself complained of; a run asserts it empty
     t.page.on('pageerror', e => t.problems.push(String(e)))

@@ -1,5 +1,6 @@
 // What a person does in the portal, step by step, in words that the tests share.
-import { writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { until } from './harness.mjs'
 
@@ -19,11 +20,39 @@ export async function go (t, section) {
   await t.page.waitForSelector(at(`section-${section}`))
 }
 
+// Readiness is looked at anew; what it shows comes by and by.
+export async function look (t) {
+  await go(t, 'ready')
+  await t.page.click(at('check'))
+}
+
+// What stands there in Russian and in English. PERO_SHOTS names a folder for pictures of it, wide and narrow.
+export async function words (t, selector, name) {
+  const text = {}
+  const before = await t.page.getAttribute('html', 'lang')
+  for (const language of ['ru', 'en', before]) {
+    await t.page.click(at(`language-${language}`))
+    await t.page.waitForSelector(`${at(`language-${language}`)}[aria-pressed="true"]`) // the page is drawn anew
+    await t.page.waitForFunction(s => document.querySelector(s)?.innerText.trim(), selector)
+    text[language] = await t.page.locator(selector).first().innerText()
+    if (process.env.PERO_SHOTS) await shoot(t, `${name}-${language}`)
+  }
+  return text
+}
+
+async function shoot (t, name) {
+  mkdirSync(process.env.PERO_SHOTS, { recursive: true })
+  for (const width of [1200, 360]) {
+    await t.page.setViewportSize({ width, height: 900 })
+    await t.page.screenshot({ path: join(process.env.PERO_SHOTS, `${name}-${width}.png`), fullPage: true })
+  }
+  await t.page.setViewportSize({ width: 1200, height: 900 })
+}
+
 // Readiness: the agent is found, the site window is answered with yes.
 export async function letIn (t) {
-  await go(t, 'ready')
   t.window.answers('ok')
-  await t.page.click(at('check'))
+  await look(t)
   const state = at('agent-state')
   await t.page.waitForSelector(`${state}[data-state="ask"], ${state}[data-state="ready"]`)
   if (await t.page.getAttribute(state, 'data-state') === 'ask') await t.page.click(at('allow'))
@@ -123,3 +152,8 @@ export async function download (t, result, name) {
   return path
 }
 
+
+// openssl's own opinion of a detached signature over a file.
+export function verify (t, signature, file) {
+  execFileSync('openssl', ['cms', '-verify', '-cades', '-binary', '-inform', 'DER', '-in', signature, '-content', file, '-CAfile', t.root, '-purpose', 'any', '-out', '/dev/null'], { stdio: 'pipe' })
+}
