@@ -18,6 +18,7 @@ import (
 const (
 	maxInFlight = 8         // requests being answered; request.cancel and documents.sync do not count
 	maxUploads  = 64        // uploads being written
+	maxListens  = 8         // subscriptions
 	fetchChunk  = 256 << 10 // octets of a download in one binary frame
 )
 
@@ -67,6 +68,7 @@ type session struct {
 	mu       sync.Mutex
 	requests map[RequestID]context.CancelFunc
 	uploads  map[uint32]*upload
+	listens  int // subscriptions: they last as long as the connection
 }
 
 // upload is a document that the page is sending. Its frames are taken one after the other by the goroutine that reads.
@@ -246,11 +248,26 @@ func (s *session) progress(id RequestID) func(Progress) {
 }
 
 func (s *session) subscribe(_ context.Context, p SubscribeParams) (none, error) {
-	return none{}, s.agent.Subscribe(s.ctx, s.caller, p, func(n Notification) {
+	s.mu.Lock()
+	full := s.listens >= maxListens
+	if !full {
+		s.listens++
+	}
+	s.mu.Unlock()
+	if full {
+		return none{}, &Error{Reason: Busy}
+	}
+	err := s.agent.Subscribe(s.ctx, s.caller, p, func(n Notification) {
 		if s.ctx.Err() == nil {
 			s.send(notification{Method: n.Method, Params: n.Params})
 		}
 	})
+	if err != nil {
+		s.mu.Lock()
+		s.listens--
+		s.mu.Unlock()
+	}
+	return none{}, err
 }
 
 func (s *session) cancelRequest(_ context.Context, p CancelParams) (none, error) {
@@ -282,17 +299,20 @@ func (s *session) openDocument(ctx context.Context, p OpenDocumentParams) (OpenD
 // receive takes a binary frame: the upload's number in four octets, big-endian, then content. While it is being written nothing more is
 // read from the connection: that is the flow control.
 func (s *session) receive(frame []byte) {
-	if len(frame) < 4 {
-		s.fail("", &Error{Reason: BadRequest, Member: "upload"})
-		return
+	var number uint32
+	var u *upload
+	var lost bool
+	if len(frame) >= 4 {
+		number = binary.BigEndian.Uint32(frame)
+		s.mu.Lock()
+		u = s.uploads[number]
+		lost = u != nil && u.failed != nil
+		s.mu.Unlock()
 	}
-	number := binary.BigEndian.Uint32(frame)
-	s.mu.Lock()
-	u := s.uploads[number]
-	lost := u != nil && u.failed != nil
-	s.mu.Unlock()
 	if u == nil {
-		s.fail("", &Error{Reason: BadRequest, Member: "upload"})
+		if s.options.Allow == nil || s.options.Allow() { // beyond the rate it gets no answer, and is counted
+			s.fail("", &Error{Reason: BadRequest, Member: "upload"})
+		}
 		return
 	}
 	if lost { // on its way when it failed

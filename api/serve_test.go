@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"testing"
 
@@ -283,4 +284,31 @@ func TestClientHearsEvents(t *testing.T) {
 	<-client.Gone()
 	_, err := client.Tokens(t.Context(), me)
 	require.ErrorIs(t, err, io.EOF)
+}
+
+func TestFramesOfNoUploadCountAsMessages(t *testing.T) {
+	left := 2
+	page, _ := serve(t, &apitest.Agent{}, api.Options{Allow: func() bool { left--; return left >= 0 }})
+	for range 40 {
+		require.NoError(t, page.WriteMessage(api.Binary, []byte{0, 0, 0, 9, 1}))
+		require.NoError(t, page.WriteMessage(api.Binary, []byte{0}))
+	}
+	page.send(t, `{"jsonrpc":"2.0","id":1,"method":"agent.hello"}`)
+	for range 2 {
+		require.Contains(t, page.hear(t), `"id":null`)
+	}
+	require.Contains(t, page.hear(t), "rate_limited", "all the others got no answer")
+}
+
+func TestSubscriptionsOfOneConnectionAreFew(t *testing.T) {
+	page, _ := serve(t, &apitest.Agent{}, api.Options{})
+	refused := 0
+	for i := range 20 {
+		page.send(t, `{"jsonrpc":"2.0","id":%d,"method":"events.subscribe","params":{"events":["tokens"]}}`, i)
+		if answer := page.hear(t); !strings.Contains(answer, `"result"`) {
+			require.Contains(t, answer, `"busy"`)
+			refused++
+		}
+	}
+	require.Equal(t, 12, refused)
 }
