@@ -22,7 +22,7 @@ import (
 const (
 	maxDocuments   = 1000
 	maxID          = 128 // octets of a document's or request's id
-	signingWorkers = 4   // documents of one act in work: the token signs one while others are verified and built
+	signingWorkers = 16  // documents of one act in work: the token signs some while others are verified and built
 )
 
 // document is one of the listed set, fixed before the person is asked.

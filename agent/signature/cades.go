@@ -94,7 +94,7 @@ func copyContent(ctx context.Context, w io.Writer, dig digest, d Document) error
 }
 
 // piece is how much of a document is read at once, octets; two of them are in memory.
-const piece = 512 << 10
+const piece = 256 << 10
 
 // Copy copies up to limit octets from r to w (nil: nowhere) and gives them to the digests. A piece is digested while it is written and the
 // next one is read. It is no error when r has fewer.
