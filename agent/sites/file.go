@@ -38,6 +38,19 @@ func (a stamp) same(info fs.FileInfo) bool {
 	return a.info != nil && a.size == info.Size() && a.modified.Equal(info.ModTime()) && os.SameFile(a.info, info)
 }
 
+const maxFile = 16 << 20 // octets: some hundred thousand sites
+
+// trusted refuses what another person may have put there.
+func trusted(info fs.FileInfo) error {
+	switch {
+	case !info.Mode().IsRegular():
+		return errors.New("not a plain file")
+	case info.Size() > maxFile:
+		return fmt.Errorf("larger than %d octets", maxFile)
+	}
+	return owned(info)
+}
+
 func (f *file) find(origin string) *entry {
 	i, ok := slices.BinarySearchFunc(f.Sites, origin, func(e entry, o string) int { return strings.Compare(e.Origin, o) })
 	if !ok {
@@ -66,13 +79,16 @@ func (f *file) ranBack(now time.Time) bool { return f.Seen.Sub(now) > backward }
 
 // reload reads the file again if it is not the one that was read last. The caller holds s.mu.
 func (s *Sites) reload() error {
-	info, err := os.Stat(s.path)
+	info, err := os.Lstat(s.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		s.kept, s.seen = file{Version: 1}, stamp{}
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("read the grants: %w", err)
+	}
+	if err := trusted(info); err != nil {
+		return fmt.Errorf("read the grants in %s: %w", s.path, err)
 	}
 	if s.seen.same(info) {
 		return nil

@@ -79,6 +79,10 @@ func Open(dir string, allow, block []string) (*Sites, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the folder of the grants: %w", err)
 	}
+	// Who may write here may let sites in. This fails for a folder of somebody else.
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("keep the folder of the grants to its owner: %w", err)
+	}
 	s.lock = flock.New(s.path+".lock", flock.SetPermissions(0o600))
 	s.mu.Lock()
 	defer s.mu.Unlock()

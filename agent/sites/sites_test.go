@@ -206,3 +206,38 @@ func TestErrorsSayWhatFailed(t *testing.T) {
 	require.EqualError(t, err, `read the list of sites: "https://*.example": wildcards cannot be written, name each site: not an origin`)
 	require.True(t, errors.Is(err, ErrOrigin))
 }
+
+func TestGrantsThatOthersMayHaveWritten(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.Chmod(dir, 0o777))
+	path := filepath.Join(dir, "sites.json")
+	s, err := Open(dir, nil, nil)
+	require.NoError(t, err)
+	info, err := os.Stat(dir)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o700), info.Mode().Perm())
+	_, err = s.Grant("https://portal.example")
+	require.NoError(t, err)
+
+	require.NoError(t, os.Chmod(path, 0o666))
+	access, err := s.Access("https://portal.example")
+	require.ErrorContains(t, err, "may write it")
+	require.Equal(t, Ask, access)
+	_, err = Open(dir, nil, nil)
+	require.Error(t, err)
+	require.NoError(t, os.Chmod(path, 0o600))
+	_, err = Open(dir, nil, nil)
+	require.NoError(t, err)
+
+	require.NoError(t, os.Rename(path, path+".real"))
+	require.NoError(t, os.Symlink(path+".real", path))
+	_, err = Open(dir, nil, nil)
+	require.ErrorContains(t, err, "not a plain file")
+	if os.Geteuid() == 0 { // only root can give a file away
+		require.NoError(t, os.Remove(path))
+		require.NoError(t, os.Rename(path+".real", path))
+		require.NoError(t, os.Chown(path, 65534, 65534))
+		_, err = Open(dir, nil, nil)
+		require.ErrorContains(t, err, "belongs to user 65534")
+	}
+}
