@@ -115,7 +115,16 @@ func (s *scanner) next() bool {
 	return true
 }
 
+// maxProblems of one file are told: a file full of something else is not worth a memory full of them.
+const maxProblems = 1000
+
 func (s *scanner) report(what string) {
+	switch {
+	case len(s.problems) == maxProblems:
+		what = "this line and perhaps others after it are broken too"
+	case len(s.problems) > maxProblems:
+		return
+	}
 	s.problems = append(s.problems, Problem{s.name, s.line, what})
 }
 
