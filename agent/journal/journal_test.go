@@ -306,16 +306,16 @@ func TestAnyContentCanBeWrittenOn(t *testing.T) {
 
 func TestRubbishIsNotToldLineByLine(t *testing.T) {
 	dir := t.TempDir()
-	j, err := Open(dir)
+	j, err := journal.Open(dir)
 	require.NoError(t, err)
 	require.NoError(t, j.Close())
-	require.NoError(t, os.WriteFile(filepath.Join(dir, segmentName(1)), bytes.Repeat([]byte("{}\n"), 50_000), 0o600))
-	j, err = Open(dir)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "journal-000001.jsonl"), bytes.Repeat([]byte("{}\n"), 50_000), 0o600))
+	j, err = journal.Open(dir)
 	require.NoError(t, err)
 	defer j.Close()
 	problems, err := j.Check()
 	require.NoError(t, err)
 	require.Len(t, problems, 1001)
 	require.Contains(t, problems[1000].What, "others after it")
-	require.NoError(t, j.Decide(Decision{Act: "sign", Decision: Agreed, Result: OK}))
+	require.NoError(t, j.Decide(journal.Decision{Act: "sign", Decision: journal.Agreed, Result: journal.OK}))
 }
