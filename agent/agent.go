@@ -13,6 +13,7 @@ import (
 	"github.com/perosign/pero/agent/locale"
 	"github.com/perosign/pero/agent/sites"
 	"github.com/perosign/pero/api/ws"
+	"github.com/perosign/pero/tokens/cards"
 )
 
 func (a *app) agentCommand() *cobra.Command {
@@ -44,7 +45,7 @@ func (a *app) serve(ctx context.Context) (err error) {
 	}
 	log.Info("listening", "address", l.Addr().String(), "version", version(), "modules", len(s.modules), "configuration", s.config.Sources)
 	for _, m := range discover(s.config) {
-		if m.Skip != "" {
+		if m.Skip != "" && m.Skip != cards.NoCarrier {
 			log.Info("module left out", "name", m.Name, "path", m.Path, "from", m.From, "why", m.Skip)
 		}
 	}

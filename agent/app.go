@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/perosign/pero/agent/locale"
 	"github.com/perosign/pero/api"
@@ -91,12 +89,14 @@ func (a *app) tell(err error) string {
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:               "pero",
+		Use:               "pero " + a.words.Say("cli.arg.command"),
 		Short:             a.words.Say("cli.root.short"),
 		Long:              a.words.Say("cli.root.long"),
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+
+		DisableFlagsInUseLine: true, // cobra's own are English
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return errUsage{a.words.Say("cli.unknown_command", locale.Values{"Name": args[0]})}
@@ -111,7 +111,7 @@ func (a *app) root() *cobra.Command {
 	root.SetHelpFunc(a.help)
 	root.SetHelpCommand(&cobra.Command{Hidden: true, Use: "no-help"})
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return errUsage{a.words.Say("cli.flag_error", locale.Values{"Cause": err.Error()})}
+		return errUsage{a.flagError(err)}
 	})
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.config, "config", "", a.words.Say("cli.flag.config"))
@@ -122,9 +122,12 @@ func (a *app) root() *cobra.Command {
 	return root
 }
 
-// command makes a command with its words from the catalogue: cli.NAME.short and, where it is there, cli.NAME.long.
+// command makes a command with its words from the catalogue: cli.NAME.short and, where it is there, cli.NAME.long. use names its arguments
+// as the catalogue does, cli.arg.NAME.
 func (a *app) command(name, use string, least, most int, run func(ctx context.Context, args []string) error) *cobra.Command {
-	c := &cobra.Command{Use: strings.TrimSpace(name[strings.LastIndexByte(name, '.')+1:] + " " + use), Short: a.words.Say("cli." + name + ".short")}
+	c := &cobra.Command{
+		Use: name[strings.LastIndexByte(name, '.')+1:] + a.arguments(use), Short: a.words.Say("cli." + name + ".short"), DisableFlagsInUseLine: true,
+	}
 	if long := a.words.Say("cli." + name + ".long"); long != "cli."+name+".long" {
 		c.Long = long
 	}
@@ -145,32 +148,6 @@ func (a *app) command(name, use string, least, most int, run func(ctx context.Co
 func (a *app) answersJSON(c *cobra.Command) *cobra.Command {
 	c.Flags().BoolVar(&a.json, "json", false, a.words.Say("cli.flag.json"))
 	return c
-}
-
-// help is cobra's, in the person's language.
-func (a *app) help(c *cobra.Command, _ []string) {
-	w := a.out
-	text := c.Long
-	if text == "" {
-		text = c.Short
-	}
-	fmt.Fprintf(w, "%s\n\n%s\n  %s\n", text, a.words.Say("cli.help.usage"), c.UseLine())
-	if c.HasAvailableSubCommands() {
-		fmt.Fprintf(w, "\n%s\n", a.words.Say("cli.help.commands"))
-		for _, sub := range c.Commands() {
-			if sub.IsAvailableCommand() {
-				fmt.Fprintf(w, "  %-14s %s\n", sub.Name(), sub.Short)
-			}
-		}
-	}
-	if flags := c.LocalFlags(); flags.HasAvailableFlags() {
-		fmt.Fprintf(w, "\n%s\n%s", a.words.Say("cli.help.flags"), flagUsages(flags))
-	}
-	if c.HasParent() {
-		fmt.Fprintf(w, "\n%s\n%s", a.words.Say("cli.help.everywhere"), flagUsages(c.InheritedFlags()))
-		return
-	}
-	fmt.Fprintf(w, "\n%s\n", a.words.Say("cli.help.exit"))
 }
 
 // emit writes one result: a line of JSON, or text for people.
@@ -227,28 +204,4 @@ func (a *app) perFile(files []string, work func(file string) error) error {
 		return errSaid{code}
 	}
 	return nil
-}
-
-// flagUsages is pflag's, with names aligned by characters and not by octets.
-func flagUsages(flags *pflag.FlagSet) string {
-	var names, texts []string
-	width := 0
-	flags.VisitAll(func(f *pflag.Flag) {
-		if f.Hidden {
-			return
-		}
-		value, text := pflag.UnquoteUsage(f)
-		name := "      --" + f.Name
-		if f.Shorthand != "" {
-			name = "  -" + f.Shorthand + ", --" + f.Name
-		}
-		name = strings.TrimRight(name+" "+value, " ")
-		names, texts = append(names, name), append(texts, text)
-		width = max(width, utf8.RuneCountInString(name))
-	})
-	var b strings.Builder
-	for i, name := range names {
-		fmt.Fprintf(&b, "%s%s   %s\n", name, strings.Repeat(" ", width-utf8.RuneCountInString(name)), texts[i])
-	}
-	return b.String()
 }

@@ -54,7 +54,7 @@ func (a *app) certificatesCommand() *cobra.Command {
 	}))
 	list.Flags().BoolVar(&check, "check", false, a.words.Say("cli.certificates.check"))
 	var output string
-	export := a.command("certificates.export", "CERTIFICATE", 1, 1, func(ctx context.Context, args []string) error {
+	export := a.command("certificates.export", "certificate", 1, 1, func(ctx context.Context, args []string) error {
 		return a.with(ctx, func(ctx context.Context, s *stack) error {
 			c, err := a.findCertificate(ctx, s, args[0], false)
 			if err != nil {

@@ -19,7 +19,9 @@ import (
 	"github.com/perosign/pero/agent/journal"
 	"github.com/perosign/pero/agent/locale"
 	"github.com/perosign/pero/agent/sites"
+	"github.com/perosign/pero/agent/window"
 	"github.com/perosign/pero/tokens"
+	"github.com/perosign/pero/tokens/cards"
 	"github.com/perosign/pero/tokens/host"
 )
 
@@ -43,6 +45,9 @@ func (a *app) doctorCommand() *cobra.Command {
 		d.examine(ctx)
 		if d.err != nil {
 			return d.err
+		}
+		if !a.json {
+			fmt.Fprintln(a.out, a.words.Say("cli.doctor.sum", locale.Values{"Count": d.problems}))
 		}
 		if d.problems > 0 {
 			return errSaid{exitFailed}
@@ -191,22 +196,18 @@ func (d *doctor) clock(c config.Config) {
 	d.find("clock", levelOK, "clock", locale.Values{"Now": d.time(now)})
 }
 
-// window tells whether there is a way to ask the person. The programs are those that agent/window takes.
+// window tells whether there is a way to ask the person.
 func (d *doctor) window(c config.Config) {
-	programs := []string{"/usr/bin/pinentry-gnome3", "/usr/bin/pinentry-gtk-2", "/usr/bin/pinentry-qt", "/usr/bin/pinentry-qt6", "/usr/bin/pinentry-qt5", "/usr/bin/zenity"}
-	there := slices.IndexFunc(programs, func(p string) bool { _, err := os.Stat(p); return err == nil })
-	display := os.Getenv("DISPLAY") != "" || os.Getenv("WAYLAND_DISPLAY") != "" || runtime.GOOS != "linux"
+	program, err := window.New(window.Config{Pinentry: c.Window.Pinentry, Dialog: c.Window.Dialog, Language: d.words.Language}).Program()
 	switch {
-	case c.Window.Pinentry != "":
-		d.find("window", levelOK, "window", locale.Values{"Name": c.Window.Pinentry})
-	case display && there >= 0:
-		d.find("window", levelOK, "window", locale.Values{"Name": programs[there]})
-	case display && runtime.GOOS != "linux":
-		d.find("window", levelOK, "window_native", nil)
-	case display:
-		d.find("window", levelProblem, "window_absent", nil)
-	default:
+	case err != nil:
+		d.find("window", levelProblem, "window_absent", locale.Values{"Cause": err.Error()})
+	case program != "":
+		d.find("window", levelOK, "window", locale.Values{"Name": program})
+	case runtime.GOOS == "linux":
 		d.find("window", levelNote, "window_terminal", nil)
+	default:
+		d.find("window", levelOK, "window_native", nil)
 	}
 }
 
@@ -219,7 +220,7 @@ func (d *doctor) carriers(ctx context.Context, c config.Config) {
 	}
 	found := 0
 	for _, m := range discover(c) {
-		if m.Skip == "" {
+		if m.Skip == "" || m.Skip == cards.NoCarrier {
 			continue
 		}
 		level := levelNote

@@ -55,7 +55,7 @@ func (a *app) enrollCommand() *cobra.Command {
 	list := a.answersJSON(a.command("enroll.list", "", 0, 0, func(ctx context.Context, _ []string) error {
 		return a.with(ctx, a.listEnrollments)
 	}))
-	c.AddCommand(list, a.command("enroll.cancel", "ENROLLMENT", 1, 1, func(ctx context.Context, args []string) error {
+	c.AddCommand(list, a.command("enroll.cancel", "enrollment", 1, 1, func(ctx context.Context, args []string) error {
 		return a.with(ctx, func(ctx context.Context, s *stack) error {
 			return s.agent.CancelEnrollment(ctx, person(), api.EnrollmentParams{Enrollment: args[0]})
 		})
@@ -170,7 +170,11 @@ func (a *app) listEnrollments(ctx context.Context, s *stack) error {
 	}
 	for _, e := range r.Enrollments {
 		err := a.emit(e, func(w io.Writer) {
-			fmt.Fprintf(w, "%s  %s  %s\n", e.Enrollment, a.time(e.CreatedAt), a.words.Say("cli.enroll.state."+e.State))
+			fmt.Fprintf(w, "%s  %s  %s", e.Enrollment, a.time(e.CreatedAt), a.words.Say("cli.enroll.state."+e.State))
+			if r, err := signature.ParseCSR(e.CSR); err == nil {
+				fmt.Fprintf(w, "  %s", r.Subject)
+			}
+			fmt.Fprintln(w)
 		})
 		if err != nil {
 			return err

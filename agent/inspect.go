@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +20,7 @@ const inspectLimit = 64 << 20
 
 func (a *app) inspectCommand() *cobra.Command {
 	var issuer string
-	c := a.answersJSON(a.command("inspect", "FILE...", 1, -1, func(_ context.Context, files []string) error {
+	c := a.answersJSON(a.command("inspect", "file...", 1, -1, func(_ context.Context, files []string) error {
 		var by []byte
 		if issuer != "" {
 			var err error
@@ -77,6 +78,9 @@ func (a *app) describe(w io.Writer, d signature.Description, indent string) {
 		name, value := a.words.Say(f.ID), f.Value
 		if f.Word {
 			value = a.words.Say(value)
+		}
+		if t, err := time.Parse(time.RFC3339, value); f.Time && err == nil {
+			value = a.time(t)
 		}
 		fmt.Fprintf(w, "%s  %s:%s %s\n", indent, name, strings.Repeat(" ", width-len([]rune(name))), value)
 	}

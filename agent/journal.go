@@ -30,7 +30,15 @@ func (a *app) journalCommand() *cobra.Command {
 		if check {
 			return a.checkJournal(j)
 		}
-		return j.Records(func(r journal.Record) error { return a.emit(r, func(w io.Writer) { a.showRecord(w, r) }) })
+		empty := true
+		err = j.Records(func(r journal.Record) error {
+			empty = false
+			return a.emit(r, func(w io.Writer) { a.showRecord(w, r) })
+		})
+		if empty && err == nil && !a.json {
+			fmt.Fprintln(a.out, a.words.Say("cli.journal.empty"))
+		}
+		return err
 	}))
 	c.Flags().BoolVar(&check, "check", false, a.words.Say("cli.journal.check"))
 	return c
@@ -72,7 +80,10 @@ func (a *app) showRecord(w io.Writer, r journal.Record) {
 		if origin == "" {
 			origin = a.words.Say("cli.journal.person")
 		}
-		parts = []string{origin, a.words.Say("cli.act." + d.Act), a.words.Say("cli.journal." + d.Decision), d.Result}
+		parts = []string{origin, a.words.Say("cli.act." + d.Act), a.words.Say("cli.journal." + d.Decision)}
+		if d.Result != journal.OK {
+			parts = append(parts, d.Result)
+		}
 		if n := len(d.Documents); n > 0 {
 			parts = append(parts, a.words.Say("cli.journal.documents", locale.Values{"Count": n}))
 		}

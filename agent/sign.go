@@ -31,7 +31,7 @@ type signFlags struct {
 
 func (a *app) signCommand() *cobra.Command {
 	var f signFlags
-	c := a.answersJSON(a.command("sign", "FILE...", 1, -1, func(ctx context.Context, files []string) error {
+	c := a.answersJSON(a.command("sign", "file...", 1, -1, func(ctx context.Context, files []string) error {
 		if f.output != "" && len(files) > 1 {
 			return errUsage{a.words.Say("cli.sign.one_output")}
 		}

@@ -56,7 +56,7 @@ func (a *app) sitesCommand() *cobra.Command {
 		return nil
 	}))
 	for name, act := range map[string]func(*sites.Sites, string) error{"revoke": (*sites.Sites).Revoke, "block": (*sites.Sites).Block} {
-		list.AddCommand(a.command("sites."+name, "ORIGIN", 1, 1, func(_ context.Context, args []string) error {
+		list.AddCommand(a.command("sites."+name, "origin", 1, 1, func(_ context.Context, args []string) error {
 			s, err := a.openSites()
 			if err != nil {
 				return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/perosign/pero/agent/locale"
 	"github.com/perosign/pero/api"
+	"github.com/perosign/pero/tokens"
 )
 
 func (a *app) tokensCommand() *cobra.Command {
@@ -28,7 +29,7 @@ func (a *app) tokensCommand() *cobra.Command {
 		})
 	}))
 	list.AddCommand(
-		a.command("tokens.backup", "TOKEN", 1, 1, func(ctx context.Context, args []string) error {
+		a.command("tokens.backup", "token", 1, 1, func(ctx context.Context, args []string) error {
 			return a.with(ctx, func(ctx context.Context, s *stack) error {
 				t, err := a.findToken(ctx, s, args[0])
 				if err != nil {
@@ -41,22 +42,25 @@ func (a *app) tokensCommand() *cobra.Command {
 				return nil
 			})
 		}),
-		a.command("tokens.restore", "", 0, 0, func(ctx context.Context, _ []string) error {
+		a.answersJSON(a.command("tokens.restore", "", 0, 0, func(ctx context.Context, _ []string) error {
 			return a.with(ctx, func(ctx context.Context, s *stack) error {
 				r, err := s.agent.RestoreCarrier(ctx, person())
 				if err != nil {
 					return err
 				}
-				a.showToken(a.out, r.Token)
-				return nil
+				return a.emit(r.Token, func(w io.Writer) { a.showToken(w, r.Token) })
 			})
-		}))
+		})))
 	return list
 }
 
 func (a *app) showToken(w io.Writer, t api.Token) {
 	say := a.words.Say
-	fmt.Fprintf(w, "%s\n  %s\n", visible(t.Label), say("cli.tokens.line", locale.Values{"Carrier": say("cli.carrier." + t.Carrier), "State": say("cli.state." + t.State)}))
+	if t.Carrier == string(tokens.File) && t.State == string(tokens.PINNotSet) {
+		fmt.Fprintf(w, "%s\n  %s\n", visible(t.Label), say("cli.tokens.new_file"))
+	} else {
+		fmt.Fprintf(w, "%s\n  %s\n", visible(t.Label), say("cli.tokens.line", locale.Values{"Carrier": say("cli.carrier." + t.Carrier), "State": say("cli.state." + t.State)}))
+	}
 	if about := strings.TrimSpace(visible(t.Manufacturer) + " " + visible(t.Model)); about != "" {
 		fmt.Fprintf(w, "  %s\n", about)
 	}

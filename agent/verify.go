@@ -51,7 +51,7 @@ type verifiedSigner struct {
 
 func (a *app) verifyCommand() *cobra.Command {
 	var document string
-	c := a.answersJSON(a.command("verify", "FILE...", 1, -1, func(ctx context.Context, files []string) error {
+	c := a.answersJSON(a.command("verify", "file...", 1, -1, func(ctx context.Context, files []string) error {
 		if document != "" && len(files) > 1 {
 			return errUsage{a.words.Say("cli.verify.one_document")}
 		}

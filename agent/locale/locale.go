@@ -17,7 +17,13 @@ import (
 //go:embed *.json
 var files embed.FS
 
-var bundle = sync.OnceValue(func() *i18n.Bundle {
+// Each language by itself: a process speaks one.
+var (
+	english = sync.OnceValue(func() *i18n.Bundle { return read("en") })
+	russian = sync.OnceValue(func() *i18n.Bundle { return read("ru") })
+)
+
+func read(lang string) *i18n.Bundle {
 	b := i18n.NewBundle(language.English)
 	b.RegisterUnmarshalFunc("json", json.Unmarshal)
 	list, err := files.ReadDir(".")
@@ -25,12 +31,15 @@ var bundle = sync.OnceValue(func() *i18n.Bundle {
 		panic(err)
 	}
 	for _, f := range list {
+		if !strings.HasSuffix(f.Name(), "."+lang+".json") {
+			continue
+		}
 		if _, err := b.LoadMessageFileFS(files, f.Name()); err != nil {
 			panic(f.Name() + ": " + err.Error())
 		}
 	}
 	return b
-})
+}
 
 // Locale speaks one language.
 type Locale struct {
@@ -59,12 +68,19 @@ func Detect() string {
 	return "en"
 }
 
+func (l *Locale) bundle() *i18n.Bundle {
+	if l.Language == "ru" {
+		return russian()
+	}
+	return english()
+}
+
 // Values fill a message's placeholders: {{.Name}}. A member "Count" (int) picks the plural form.
 type Values map[string]any
 
 // Say gives the message of an id. An id that is not in the catalogue is given back as it is: a test holds that none is missing.
 func (l *Locale) Say(id string, values ...Values) string {
-	l.once.Do(func() { l.l = i18n.NewLocalizer(bundle(), l.Language) })
+	l.once.Do(func() { l.l = i18n.NewLocalizer(l.bundle(), l.Language) })
 	c := &i18n.LocalizeConfig{MessageID: id}
 	if len(values) > 0 {
 		c.TemplateData = map[string]any(values[0])
@@ -73,6 +89,10 @@ func (l *Locale) Say(id string, values ...Values) string {
 		}
 	}
 	s, err := l.l.Localize(c)
+	if err != nil && c.PluralCount != nil { // a message that is the same for every number
+		c.PluralCount = nil
+		s, err = l.l.Localize(c)
+	}
 	if err != nil {
 		return id
 	}

@@ -37,6 +37,7 @@ type Field struct {
 	ID    string `json:"id"`
 	Value string `json:"value"`
 	Word  bool   `json:"-"`
+	Time  bool   `json:"-"` // Value is RFC 3339
 }
 
 // Description is what a file is and says.
@@ -204,7 +205,7 @@ func (d *Description) word(id, value string) {
 
 func (d *Description) time(id string, t time.Time) {
 	if !t.IsZero() {
-		d.add(id, t.UTC().Format(time.RFC3339))
+		d.Fields = append(d.Fields, Field{ID: id, Value: t.UTC().Format(time.RFC3339), Time: true})
 	}
 }
 

@@ -125,6 +125,8 @@ type pinentryAsker struct {
 	terminal string // for one that draws there
 }
 
+func (a pinentryAsker) name() string { return a.program }
+
 func (pinentryAsker) room() int { return room }
 
 func (a pinentryAsker) pin(ctx context.Context, p page) (pin *tokens.PIN, repeated bool, err error) {

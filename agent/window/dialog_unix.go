@@ -25,6 +25,8 @@ const (
 	dialogWidth     = "--width=560"
 )
 
+func (d dialog) name() string { return d.program }
+
 func (dialog) room() int { return 0 }
 
 func (d dialog) pin(ctx context.Context, p page) (*tokens.PIN, bool, error) {

@@ -16,6 +16,8 @@ import (
 // native asks by the system's own dialogs. Its password dialog has no room for text, so what is asked comes in a window before it.
 type native struct{}
 
+func (native) name() string { return "" }
+
 func (native) room() int { return 0 }
 
 func (n native) pin(ctx context.Context, p page) (*tokens.PIN, bool, error) {
@@ -80,6 +82,8 @@ func (w *Window) fileAskers() ([]fileAsker, error) { return []fileAsker{native{}
 
 // pinentryAsker asks by one pinentry program (GnuPG's for Windows, pinentry-mac).
 type pinentryAsker struct{ program string }
+
+func (a pinentryAsker) name() string { return a.program }
 
 func (pinentryAsker) room() int { return room }
 

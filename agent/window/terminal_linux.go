@@ -87,6 +87,8 @@ func setForeground(group int) error {
 // terminal asks in plain lines.
 type terminal struct{}
 
+func (terminal) name() string { return "" }
+
 func (terminal) room() int { return 0 }
 
 func (t terminal) pin(ctx context.Context, p page) (pin *tokens.PIN, repeated bool, err error) {

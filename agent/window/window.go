@@ -37,9 +37,19 @@ func (w *Window) Prepare() { w.words(tokens.Prompt{}).Say("window.prompt") }
 
 // asker is one way to ask.
 type asker interface {
-	room() int // for one text, as cost counts it; 0: any
+	name() string // of its program, a path; "" for the terminal and the system's own dialogs
+	room() int    // for one text, as cost counts it; 0: any
 	pin(ctx context.Context, p page) (pin *tokens.PIN, repeated bool, err error)
 	confirm(ctx context.Context, p page) error
+}
+
+// Program tells what would ask on this machine, "" being the terminal or the system's own dialogs. ErrNoWindow when nothing would.
+func (w *Window) Program() (string, error) {
+	askers, err := w.askers()
+	if len(askers) == 0 {
+		return "", fmt.Errorf("%w: %w", tokens.ErrNoWindow, err)
+	}
+	return askers[0].name(), nil
 }
 
 // PIN shows the prompt and takes a PIN.

@@ -63,7 +63,7 @@ func (f finder) discover(configured []Module) []Module {
 		}
 		switch {
 		case slices.ContainsFunc(known().NoCarrier, func(n string) bool { return strings.HasPrefix(base(resolved), n) || strings.HasPrefix(base(m.Path), n) }) && m.From != fromConfiguration:
-			m.Skip = "not a carrier of keys"
+			m.Skip = NoCarrier
 		default:
 			m.Skip = f.distrust(resolved)
 		}
@@ -91,6 +91,9 @@ func (f finder) discover(configured []Module) []Module {
 	}
 	return list
 }
+
+// NoCarrier is why modules that are made for something else (p11-kit's list of trusted certificates) are skipped: nothing is wrong with them.
+const NoCarrier = "not a carrier of keys"
 
 const fromConfiguration = "configuration"
 
