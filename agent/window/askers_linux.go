@@ -22,12 +22,12 @@ func (w *Window) askers() (list []asker, err error) {
 		if hasTerminal() {
 			terminal = controllingTerminal
 		}
-		return []asker{pinentryAsker{w.config.Pinentry, terminal}}, nil
+		return []asker{pinentryAsker{w.config.Pinentry, terminal, &w.waiting}}, nil
 	}
 	if displayThere() {
 		for _, name := range desktopPinentries() {
 			if trusted(name) == nil {
-				list = append(list, pinentryAsker{name, ""})
+				list = append(list, pinentryAsker{name, "", &w.waiting})
 				break
 			}
 		}
@@ -41,7 +41,7 @@ func (w *Window) askers() (list []asker, err error) {
 	}
 	for _, name := range []string{"/usr/bin/pinentry-curses", "/usr/bin/pinentry-tty"} {
 		if trusted(name) == nil {
-			list = append(list, pinentryAsker{name, controllingTerminal})
+			list = append(list, pinentryAsker{name, controllingTerminal, &w.waiting})
 			break
 		}
 	}
@@ -60,7 +60,7 @@ func (w *Window) fileAskers() (list []fileAsker, err error) {
 		list = append(list, dialog{zenityProgram})
 	}
 	if w.config.Pinentry != "" && trusted(w.config.Pinentry) == nil {
-		list = append(list, pinentryFiles{pinentryAsker{w.config.Pinentry, ""}})
+		list = append(list, pinentryFiles{pinentryAsker{w.config.Pinentry, "", &w.waiting}})
 	}
 	if hasTerminal() {
 		list = append(list, terminal{})
@@ -119,10 +119,22 @@ func answers(socket string) bool {
 	return true
 }
 
+// prepareProgram starts the pinentry that will be asked first, where it draws a window.
+func (w *Window) prepareProgram() {
+	list, _ := w.askers()
+	if len(list) == 0 {
+		return
+	}
+	if a, ok := list[0].(pinentryAsker); ok && a.terminal == "" {
+		w.waiting.start(a.program)
+	}
+}
+
 // pinentryAsker asks by one pinentry program.
 type pinentryAsker struct {
 	program  string
 	terminal string // for one that draws there
+	waiting  *waiting
 }
 
 func (a pinentryAsker) name() string { return a.program }
@@ -154,6 +166,12 @@ func (a pinentryAsker) with(ctx context.Context, p page, ask func(*pinentry) err
 }
 
 func (a pinentryAsker) dialog(ctx context.Context, p page, ask func(*pinentry) error) error {
+	if c := a.waiting.take(ctx, a.program); c != nil {
+		defer c.close()
+		if c.show(p) == nil {
+			return ask(c)
+		} // it died meanwhile: another one
+	}
 	c, err := startPinentry(ctx, a.program, a.terminal)
 	if err != nil {
 		return err

@@ -40,6 +40,7 @@ type pinentry struct {
 	in      io.WriteCloser
 	out     io.Reader
 	line    *tokens.PIN // the line being read
+	unbind  func() bool // of one that was started before its question; else nil
 }
 
 // startPinentry starts the program and tells it where the person is. It is killed when ctx ends.
@@ -78,6 +79,9 @@ func startPinentry(ctx context.Context, program, terminal string) (*pinentry, er
 }
 
 func (c *pinentry) close() {
+	if c.unbind != nil {
+		c.unbind()
+	}
 	c.in.Close()
 	c.line.Wipe()
 	_ = c.command.Process.Kill()

@@ -78,6 +78,9 @@ func (w *Window) askers() ([]asker, error) {
 	return []asker{native{}}, nil
 }
 
+// prepareProgram has nothing to do: the dialogs are in this process.
+func (w *Window) prepareProgram() {}
+
 func (w *Window) fileAskers() ([]fileAsker, error) { return []fileAsker{native{}}, nil }
 
 // pinentryAsker asks by one pinentry program (GnuPG's for Windows, pinentry-mac).

@@ -27,13 +27,11 @@ type Config struct {
 type Window struct {
 	config   Config
 	language string
+	waiting  waiting
 }
 
 // New makes a Window. Nothing is looked for before the first question.
 func New(c Config) *Window { return &Window{config: c, language: c.Language} }
-
-// Prepare reads the words, before they are needed.
-func (w *Window) Prepare() { w.words(tokens.Prompt{}).Say("window.prompt") }
 
 // asker is one way to ask.
 type asker interface {
