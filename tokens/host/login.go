@@ -10,6 +10,7 @@ import (
 
 // login is the session of one child.
 type login struct {
+	store *Store
 	child *child
 	once  sync.Once
 	err   error // of Close
@@ -80,6 +81,7 @@ func (l *login) Close() error {
 			l.err = nil // no process, no login
 		}
 		l.child.stop()
+		go l.store.acted()
 	})
 	return l.err
 }

@@ -43,13 +43,14 @@ type limits struct {
 	tick     time.Duration // of the watchdog
 	grace    time.Duration // between "stop" and the kill
 	spare    time.Duration // that a child waits for the act it was started for
+	next     time.Duration // that one waits for an act that may follow another
 }
 
 func (l limits) orDefault() limits {
 	if l == (limits{}) {
 		return limits{
 			list: 5 * time.Second, load: 5 * time.Second, login: time.Minute, sign: 2 * time.Minute, generate: 5 * time.Minute, close: 10 * time.Second,
-			silence: 15 * time.Second, person: personTime, tick: time.Second, grace: time.Second, spare: 3 * time.Second,
+			silence: 15 * time.Second, person: personTime, tick: time.Second, grace: time.Second, spare: 3 * time.Second, next: 20 * time.Second,
 		}
 	}
 	return l

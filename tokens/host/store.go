@@ -21,6 +21,7 @@ type Store struct {
 	closed   bool
 	lister   *child
 	spare    *child // expected to be needed at once
+	loading  bool   // the spare was told for what
 	children map[*child]bool
 	breaker  breaker
 	watchers map[chan tokens.Event]bool
@@ -105,7 +106,7 @@ func (s *Store) Open(ctx context.Context, id tokens.ID, p tokens.Prompt) (tokens
 		c.stop()
 		return nil, fmt.Errorf("%s: open: %w", s.options.Module.Name, err)
 	}
-	return &login{child: c}, nil
+	return &login{store: s, child: c}, nil
 }
 
 // Backup copies a file carrier; see tokens.Archive.
@@ -150,15 +151,27 @@ func (s *Store) Restore(ctx context.Context, p tokens.Prompt) (tokens.Token, err
 func (s *Store) Expect(id tokens.ID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	c := s.keepSpare(s.options.limits.spare)
+	if c == nil || s.loading {
+		return // Open will say why there is none
+	}
+	s.loading = true
+	var e encoder
+	e.text(string(id))
+	_, _, _ = c.begin(kindExpect, s.options.limits.list, e.b, nil) // the answer is of no interest, its coming is watched
+}
+
+// keepSpare sees to it that there is a spare child for so long; s.mu is held.
+func (s *Store) keepSpare(limit time.Duration) *child {
 	if s.spare != nil && !s.spare.dead() {
-		return
+		return s.spare
 	}
 	c, err := s.start()
 	if err != nil {
-		return // Open will say it
+		return nil
 	}
-	s.spare = c
-	time.AfterFunc(s.options.limits.spare, func() {
+	s.spare, s.loading = c, false
+	time.AfterFunc(limit, func() {
 		s.mu.Lock()
 		mine := s.spare == c
 		if mine {
@@ -169,9 +182,14 @@ func (s *Store) Expect(id tokens.ID) {
 			c.stop()
 		}
 	})
-	var e encoder
-	e.text(string(id))
-	_, _, _ = c.begin(kindExpect, s.options.limits.list, e.b, nil) // the answer is of no interest, its coming is watched
+	return c
+}
+
+// acted has a process ready for the next act, which often follows; its module is not loaded before there is one.
+func (s *Store) acted() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keepSpare(s.options.limits.next)
 }
 
 // act gives a child for one act of a person: the expected one, or a new one.
