@@ -425,3 +425,29 @@ func TestJournalHoldsNoNames(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, problems)
 }
+
+func TestBlockedWhileTheWindowIsOpen(t *testing.T) {
+	h := newHouse(t, t.TempDir())
+	certificate := h.issue("ec-p256")
+	sign := func() error {
+		_, err := h.Sign(t.Context(), page, api.SignParams{Certificate: certificate.ID, Format: "raw", Documents: []api.Document{inline("1", "text")}})
+		return err
+	}
+	open, closeIt := make(chan struct{}), make(chan struct{})
+	h.window.do(func(context.Context) error { close(open); <-closeIt; return nil })
+	results := make(chan error, 2)
+	go func() { results <- sign() }()
+	<-open
+	shown := h.window.count()
+	go func() { results <- sign() }()
+	require.Eventually(t, func() bool {
+		h.line.mu.Lock()
+		defer h.line.mu.Unlock()
+		return len(h.line.waiting) == 1
+	}, 10*time.Second, time.Millisecond)
+	require.NoError(t, h.sites.Block(portal))
+	close(closeIt)
+	refused(t, api.AccessBlocked, <-results)
+	refused(t, api.AccessBlocked, <-results)
+	require.Equal(t, shown, h.window.count(), "no window for the one that stood in line")
+}

@@ -301,6 +301,10 @@ func (a *Agent) open(ctx context.Context, c api.Caller, at carrier, p tokens.Pro
 
 // openNow is open for who has the turn already.
 func (a *Agent) openNow(ctx context.Context, c api.Caller, at carrier, p tokens.Prompt) (tokens.Session, error) {
+	// The person may have thrown the site out while it stood in line, or from elsewhere while the window was open (R11).
+	if err := a.admit(c); err != nil {
+		return nil, err
+	}
 	if err := a.guard.allow(c.Origin, at.token.ID); err != nil {
 		return nil, err
 	}
