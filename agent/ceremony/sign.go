@@ -310,12 +310,17 @@ func (a *Agent) openNow(ctx context.Context, c api.Caller, at carrier, p tokens.
 	}
 	api.Report(ctx, api.Progress{Step: api.StepConsent})
 	session, err := at.store.Open(ctx, at.token.ID, p)
-	if err == nil && ctx.Err() != nil {
-		// The page left while the PIN was typed: nothing is signed any more (R34).
-		session.Close()
-		return nil, ctx.Err()
+	if err != nil {
+		return session, err
 	}
-	return session, err
+	if err = ctx.Err(); err == nil { // else the page left while the PIN was typed: nothing is signed any more (R34)
+		err = a.admit(c)
+	}
+	if err != nil {
+		session.Close()
+		return nil, err
+	}
+	return session, nil
 }
 
 // signAll signs the set. A document that fails has its error; a token that is gone ends the rest with the same error.
