@@ -73,7 +73,12 @@ func (a *app) sign(ctx context.Context, s *stack, f signFlags, files []string) e
 		p.Packaging = "attached"
 	}
 	for i, file := range files {
-		d, err := a.upload(ctx, s, file, p)
+		f, size, err := a.document(ctx, file)
+		if err != nil {
+			return fmt.Errorf("%s: %w", file, a.noFile(err))
+		}
+		defer f.Close() // an attached signature is made of the file again
+		d, err := a.upload(ctx, s, file, f, size, p)
 		if err != nil {
 			return fmt.Errorf("%s: %w", file, a.noFile(err))
 		}
@@ -132,29 +137,17 @@ func target(file string, f signFlags) string {
 	return file + ".p7s"
 }
 
-// upload hands a document over piece by piece, whatever its size.
-func (a *app) upload(ctx context.Context, s *stack, file string, p api.SignParams) (api.Document, error) {
-	f, size, err := a.document(ctx, file)
-	if err != nil {
-		return api.Document{}, err
-	}
-	defer f.Close()
+// upload lets the agent read a document where it lies.
+func (a *app) upload(ctx context.Context, s *stack, file string, f *os.File, size int64, p api.SignParams) (api.Document, error) {
 	name, kind := filepath.Base(file), mediaType(file)
 	if file == "-" {
 		name = a.words.Say("cli.sign.stdin")
 	}
-	up, err := s.agent.OpenDocument(ctx, person(), api.OpenDocumentParams{Name: name, Size: size, MediaType: kind, Packaging: p.Packaging, Digest: p.Digest})
+	number, err := s.agent.OpenFile(ctx, person(), api.OpenDocumentParams{Name: name, Size: size, MediaType: kind, Digest: p.Digest}, f)
 	if err != nil {
 		return api.Document{}, err
 	}
-	w := uploadWriter{ctx, s.agent, up.Upload}
-	if _, err := io.CopyBuffer(w, contextReader{ctx, f}, make([]byte, chunk)); err != nil {
-		return api.Document{}, err
-	}
-	if _, err := s.agent.CloseDocument(ctx, person(), api.CloseDocumentParams(up)); err != nil {
-		return api.Document{}, err
-	}
-	return api.Document{Name: name, MediaType: kind, Upload: &up.Upload}, nil
+	return api.Document{Name: name, MediaType: kind, Upload: &number}, nil
 }
 
 // document opens a file; the standard input, whose size nobody knows, by way of a temporary one without a name.
@@ -200,17 +193,4 @@ func mediaType(file string) string {
 		return ""
 	}
 	return t
-}
-
-type uploadWriter struct {
-	ctx    context.Context
-	agent  api.Agent
-	upload uint32
-}
-
-func (w uploadWriter) Write(p []byte) (int, error) {
-	if err := w.agent.WriteDocument(w.ctx, person(), w.upload, p); err != nil {
-		return 0, err
-	}
-	return len(p), nil
 }

@@ -5,15 +5,18 @@ import (
 	"crypto/sha256"
 	"hash"
 	"os"
+
+	"github.com/perosign/pero/agent/signature"
 )
 
 // result takes in one signature: in memory as long as it fits into an answer, beyond that in a file of the spool.
 type result struct {
-	spool *spool
-	small bytes.Buffer
-	file  *os.File
-	size  int64
-	sum   hash.Hash
+	spool  *spool
+	small  bytes.Buffer
+	file   *os.File
+	size   int64
+	sum    hash.Hash
+	sealed *signature.Sealed // around a file of the person's own: written when it is fetched
 }
 
 // Write implements io.Writer.
@@ -54,12 +57,15 @@ func (r *result) put(p []byte) error {
 
 // download gives what was written as a download.
 func (r *result) download() (*download, error) {
+	if r.sealed != nil {
+		return &download{size: r.sealed.Size(), sealed: r.sealed}, nil
+	}
 	if r.file == nil {
 		if err := r.spill(); err != nil {
 			return nil, err
 		}
 	}
-	return &download{r.file, r.size, r.sum.Sum(nil)}, nil
+	return &download{file: r.file, size: r.size, sum: r.sum.Sum(nil)}, nil
 }
 
 // drop forgets what was written.

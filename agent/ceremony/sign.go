@@ -35,6 +35,7 @@ type document struct {
 	content             func() io.Reader
 	head                []byte // the first headLength octets of content that was seen
 	upload              *uint32
+	own                 bool // a file of the person's own, not copied
 }
 
 // signing is a sign request that nothing but the person can refuse any more.
@@ -229,6 +230,7 @@ func (a *Agent) planDocument(c api.Caller, d api.Document, digest crypto.Hash, f
 			return out, wrong(member+".upload", "it was opened as detached: the content was not kept")
 		}
 		out.shown, out.size, out.content, out.upload = hex.EncodeToString(sum), u.size, u.content, d.Upload
+		out.own = u.own != nil
 		out.head = u.head
 		return out, nil
 	case d.Content != nil && d.Upload == nil && d.Digest == nil:
@@ -427,6 +429,11 @@ func (a *Agent) signOne(ctx context.Context, batch *signature.Batch, p *signing,
 			return refuse(api.DocumentChanged, "the upload is gone")
 		}
 	}
+	if p.attached && d.own {
+		var err error
+		w.sealed, err = batch.Seal(ctx, what, a.now())
+		return err
+	}
 	return batch.CAdES(ctx, w, what, a.now())
 }
 
@@ -441,7 +448,7 @@ func (a *Agent) hand(c api.Caller, p *signing, results []*result, errs []error) 
 			out[i].Error = a.worded(errs[i])
 			continue
 		}
-		if inline += s.small.Len(); s.file == nil && inline <= maxInlineSum {
+		if inline += s.small.Len(); s.file == nil && s.sealed == nil && inline <= maxInlineSum {
 			out[i].Signature = s.small.Bytes()
 			continue
 		}

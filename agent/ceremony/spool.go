@@ -13,6 +13,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/api"
 )
 
@@ -51,15 +52,17 @@ type upload struct {
 	digests map[crypto.Hash]hash.Hash
 	sums    map[crypto.Hash][]byte // once closed
 	file    *os.File               // nil: only the digests are kept
+	own     io.ReaderAt            // a file of the person's own, instead
 	err     error                  // the upload is broken
 	gone    bool
 }
 
 // download is a result that waits to be fetched.
 type download struct {
-	file *os.File
-	size int64
-	sum  []byte
+	file   *os.File
+	size   int64
+	sum    []byte            // nil with sealed: nobody has read it yet
+	sealed *signature.Sealed // around a file of the person's own, instead of file
 }
 
 func (s *spool) create() (*os.File, error) {
@@ -111,6 +114,16 @@ func (s *spool) begin(c api.Caller, p api.OpenDocumentParams) (uint32, error) {
 	default:
 		return 0, wrong("packaging", "%q", p.Packaging)
 	}
+	number, err := s.enter(c, u)
+	if err != nil && u.file != nil {
+		u.file.Close()
+		s.give(u.size)
+	}
+	return number, err
+}
+
+// enter gives an upload its number.
+func (s *spool) enter(c api.Caller, u *upload) (uint32, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	mine := 0
@@ -120,10 +133,6 @@ func (s *spool) begin(c api.Caller, p api.OpenDocumentParams) (uint32, error) {
 		}
 	}
 	if mine >= maxUploads {
-		if u.file != nil {
-			u.file.Close()
-			s.used -= u.size
-		}
 		return 0, refuse(api.RateLimited, "%d uploads on this connection", mine)
 	}
 	if s.uploads == nil {
@@ -236,10 +245,15 @@ func (u *upload) sum(alg crypto.Hash) ([]byte, error) {
 func (u *upload) content() io.Reader {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if u.file == nil || u.gone {
+	switch {
+	case u.gone:
 		return nil
+	case u.own != nil:
+		return io.NewSectionReader(u.own, 0, u.size+1) // one more, to see that it has grown
+	case u.file != nil:
+		return io.NewSectionReader(u.file, 0, u.size)
 	}
-	return io.NewSectionReader(u.file, 0, u.size)
+	return nil
 }
 
 // release forgets an upload.
@@ -307,8 +321,10 @@ func (s *spool) drop(conn uint64) {
 }
 
 func (s *spool) discard(d *download) {
-	d.file.Close()
-	s.give(d.size)
+	if d.file != nil {
+		d.file.Close()
+		s.give(d.size)
+	}
 }
 
 // OpenDocument implements api.Agent.
@@ -317,17 +333,21 @@ func (a *Agent) OpenDocument(_ context.Context, c api.Caller, p api.OpenDocument
 	if err := a.admit(c); err != nil {
 		return r, err
 	}
-	switch {
-	case p.Size < 0:
-		return r, wrong("size", "%d", p.Size)
-	case len(p.Name) > 4*maxText:
-		return r, wrong("name", "%d octets", len(p.Name))
-	}
-	if err := checkMediaType("mediaType", p.MediaType); err != nil {
+	if err := checkDocument(p); err != nil {
 		return r, err
 	}
 	r.Upload, err = a.spool.begin(c, p)
 	return r, err
+}
+
+func checkDocument(p api.OpenDocumentParams) error {
+	switch {
+	case p.Size < 0:
+		return wrong("size", "%d", p.Size)
+	case len(p.Name) > 4*maxText:
+		return wrong("name", "%d octets", len(p.Name))
+	}
+	return checkMediaType("mediaType", p.MediaType)
 }
 
 // WriteDocument implements api.Agent.
@@ -372,6 +392,9 @@ func (a *Agent) FetchDocument(ctx context.Context, c api.Caller, p api.FetchDocu
 		return wrong("download", "no download %d on this connection", p.Download)
 	}
 	defer a.spool.discard(d)
+	if d.sealed != nil {
+		return d.sealed.Write(ctx, w)
+	}
 	buffer := make([]byte, 256<<10)
 	if _, err := io.CopyBuffer(writerOnly{w}, contextReader{ctx, io.NewSectionReader(d.file, 0, d.size)}, buffer); err != nil {
 		if ctx.Err() != nil {
