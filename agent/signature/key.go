@@ -154,19 +154,11 @@ func (k Key) signed(ctx context.Context, p *publicKey, a algorithm, sum []byte) 
 
 // Raw signs a digest and gives the signature octets alone: RSA as they are, ECDSA as DER.
 func Raw(ctx context.Context, k Key, digest []byte) ([]byte, error) {
-	a, err := lookup(k.Algorithm)
+	b, err := k.Batch()
 	if err != nil {
 		return nil, err
 	}
-	leaf, err := k.leaf()
-	if err != nil {
-		return nil, err
-	}
-	p, err := parsePublic(leaf.public)
-	if err != nil {
-		return nil, err
-	}
-	return k.signed(ctx, p, a, digest)
+	return b.Raw(ctx, digest)
 }
 
 func (k Key) leaf() (*certificate, error) {
