@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -336,4 +337,23 @@ func TestBackupAndRestore(t *testing.T) {
 	require.NoError(t, err)
 	h.judged(s.Results[0].Signature, []byte("text"))
 	refused(t, api.PINNotSet, h.BackupCarrier(t.Context(), page, api.BackupParams{Token: h.freshToken()}))
+}
+
+// A key that comes to be after it was deleted would stay on the token for ever.
+func TestCancelWhileTheKeyIsMade(t *testing.T) {
+	var h *house
+	cancelled := errors.New("not asked")
+	h = newHouse(t, t.TempDir(), wrapSessions(func(step string, _ []byte) error {
+		if step == "generate" {
+			list, err := h.Enrollments(t.Context(), page)
+			require.NoError(t, err)
+			require.Len(t, list.Enrollments, 1)
+			cancelled = h.CancelEnrollment(t.Context(), page, api.EnrollmentParams{Enrollment: list.Enrollments[0].Enrollment})
+		}
+		return nil
+	}))
+	r, err := h.BeginEnrollment(t.Context(), page, enrollParams(h.freshToken(), "ec-p256", "once"))
+	require.NoError(t, err, "the cancelling was refused")
+	refused(t, api.Busy, cancelled)
+	require.NoError(t, h.CancelEnrollment(t.Context(), page, api.EnrollmentParams{Enrollment: r.Enrollment}))
 }

@@ -89,6 +89,14 @@ func (a *Agent) reconcile(ctx context.Context) error {
 	return nil
 }
 
+// isBeginning tells whether a begin of the enrolment is under way.
+func (a *Agent) isBeginning(e journal.Enrollment) bool {
+	a.naming.Lock()
+	defer a.naming.Unlock()
+	_, begins := a.working[e.Origin+" "+e.RequestID]
+	return begins
+}
+
 func (a *Agent) isWorking(e journal.Enrollment) bool {
 	a.naming.Lock()
 	defer a.naming.Unlock()
@@ -133,6 +141,10 @@ func (a *Agent) CancelEnrollment(ctx context.Context, c api.Caller, p api.Enroll
 	defer leave()
 	if e, err = a.owned(c, p.Enrollment); err != nil {
 		return err
+	}
+	if e.State != journal.Planned && a.isBeginning(e) {
+		// Its key may come to be behind the back of whoever deletes it.
+		return refuse(api.Busy, "enrolment %s is being begun", e.ID)
 	}
 	switch e.State {
 	case journal.Cancelled:
