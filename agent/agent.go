@@ -43,6 +43,7 @@ func (a *app) serve(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	go rest(ctx, restEvery)
 	log.Info("listening", "address", l.Addr().String(), "version", version(), "modules", len(s.modules), "configuration", s.config.Sources)
 	for _, m := range discover(s.config) {
 		if m.Skip != "" && m.Skip != cards.NoCarrier {
