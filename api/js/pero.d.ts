@@ -102,6 +102,7 @@ export type Document = { id?: string; name?: string; mediaType?: string } & ({ c
 export interface SignOptions extends Watched {
   certificate: string | Certificate;
   documents: Document[];
+  /** 'raw' over a digest needs sites.raw of Pero's configuration; over content it does not. */
   format?: 'cades' | 'raw';
   packaging?: 'detached' | 'attached';
   level?: 'B';
