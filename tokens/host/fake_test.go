@@ -62,6 +62,14 @@ func (c *card) Watch(ctx context.Context) <-chan tokens.Event {
 	return out
 }
 
+// Refresh can be seen in the list.
+func (c *card) Refresh(context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.token.Model = "read again"
+	return nil
+}
+
 // try is the one login attempt a PIN gets.
 func (c *card) try(pin *tokens.PIN) error {
 	c.mu.Lock()

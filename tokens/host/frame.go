@@ -34,7 +34,8 @@ const (
 	kindClose
 	kindBackup
 	kindRestore
-	kindExpect // an act on this token is likely to come: load the module and the words
+	kindExpect  // an act on this token is likely to come: load the module and the words
+	kindRefresh // another process wrote to the tokens: forget what was read of them
 )
 
 const (

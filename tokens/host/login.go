@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	"github.com/perosign/pero/tokens"
 )
@@ -12,6 +13,7 @@ import (
 type login struct {
 	store *Store
 	child *child
+	wrote atomic.Bool // or may have: the outcome of a call that failed is unknown
 	once  sync.Once
 	err   error // of Close
 }
@@ -33,6 +35,7 @@ func (l *login) Generate(ctx context.Context, spec tokens.KeySpec) (tokens.Key, 
 	for _, s := range []string{string(spec.ID), string(spec.Algorithm), spec.Label} {
 		e.text(s)
 	}
+	l.wrote.Store(true)
 	body, err := l.child.call(ctx, kindGenerate, l.child.limits.generate, e.b)
 	if err != nil {
 		return tokens.Key{}, err
@@ -56,6 +59,7 @@ func (l *login) Delete(ctx context.Context, key tokens.KeyID) error {
 }
 
 func (l *login) do(ctx context.Context, k kind, body []byte) error {
+	l.wrote.Store(true)
 	body, err := l.child.call(ctx, k, l.child.limits.sign, body)
 	if err != nil {
 		return err
@@ -73,7 +77,7 @@ func (l *login) Keys(ctx context.Context) ([]tokens.Key, error) {
 	return keys, l.child.shape(d.done())
 }
 
-// Close logs out and ends the child.
+// Close logs out and ends the child. What was written can be listed when it returns.
 func (l *login) Close() error {
 	l.once.Do(func() {
 		_, l.err = l.child.call(context.Background(), kindClose, l.child.limits.close, nil)
@@ -81,6 +85,9 @@ func (l *login) Close() error {
 			l.err = nil // no process, no login
 		}
 		l.child.stop()
+		if l.wrote.Load() {
+			l.store.refresh()
+		}
 		go l.store.acted()
 	})
 	return l.err

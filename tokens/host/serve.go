@@ -78,6 +78,11 @@ type server struct {
 	working sync.WaitGroup
 }
 
+// refresher is a Module that may remember what it read of a token.
+type refresher interface {
+	Refresh(ctx context.Context) error
+}
+
 var errNoSession = errors.New("nobody is logged in here")
 
 func (c *server) serve(ctx context.Context, in *bufio.Reader) error {
@@ -159,6 +164,15 @@ func (c *server) do(ctx context.Context, number uint32, k kind, d *decoder, e *e
 			if err := c.out.write(number, kindEvent, nil); err != nil {
 				return err
 			}
+		}
+		return nil
+
+	case kindRefresh:
+		if err := d.done(); err != nil {
+			return err
+		}
+		if m, ok := c.store.Module.(refresher); ok {
+			return m.Refresh(ctx)
 		}
 		return nil
 

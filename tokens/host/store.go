@@ -192,6 +192,19 @@ func (s *Store) acted() {
 	s.keepSpare(s.options.limits.next)
 }
 
+// refresh lets the child that lists forget what it read of the tokens: OpenSC and others read a card's objects once and never again.
+func (s *Store) refresh() {
+	s.mu.Lock()
+	c := s.lister
+	s.mu.Unlock()
+	if c == nil || c.dead() {
+		return
+	}
+	if _, err := c.call(context.Background(), kindRefresh, s.options.limits.list, nil); err != nil {
+		s.options.Log.Info("the tokens were not read again", "error", err)
+	}
+}
+
 // act gives a child for one act of a person: the expected one, or a new one.
 func (s *Store) act() (*child, error) {
 	s.mu.Lock()

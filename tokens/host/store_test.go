@@ -425,3 +425,35 @@ func BenchmarkOpen(b *testing.B) {
 		require.NoError(b, session.Close())
 	}
 }
+
+// What a login wrote is in the list when it has ended, also where the module that lists has read the token before.
+func TestTokensAreReadAgainAfterAWrite(t *testing.T) {
+	for name, act := range map[string]func(tokens.Session) error{
+		"generate": func(s tokens.Session) error {
+			_, err := s.Generate(t.Context(), tokens.KeySpec{ID: "02", Algorithm: tokens.ECP256})
+			return err
+		},
+		"install": func(s tokens.Session) error { return s.Install(t.Context(), "01", [][]byte{{1}, []byte("issuer")}) },
+		"sign": func(s tokens.Session) error {
+			_, err := s.Sign(t.Context(), "01", tokens.Algorithm{}, []byte("good"))
+			return err
+		},
+	} {
+		s, _ := newStore(t, "")
+		model := func() string {
+			list, err := s.Tokens(t.Context())
+			require.NoError(t, err)
+			return list[0].Model
+		}
+		before := model()
+		session, err := s.Open(t.Context(), cardID, tokens.Prompt{})
+		require.NoError(t, err)
+		require.NoError(t, act(session))
+		require.NoError(t, session.Close())
+		if name == "sign" {
+			require.Equal(t, before, model(), "signing changes nothing")
+		} else {
+			require.Equal(t, "read again", model(), name)
+		}
+	}
+}
