@@ -204,10 +204,13 @@ ${modules.map(m => `[[modules]]\nname = "${m.name}"\npath = "${m.path}"\n`).join
     t.browser = await chromium.launch({ executablePath: '/usr/bin/chromium', headless: !o.screen, env: { ...process.env, DISPLAY: o.screen ? await screen(children) : '' }, args })
     t.context = await t.browser.newContext({ locale: o.locale ?? options.locale ?? 'ru-RU', acceptDownloads: true, viewport: { width: 1200, height: 900 } })
     if (o.permissions) await t.context.grantPermissions(o.permissions, { origin: t.url.slice(0, -1) })
-    t.page = await t.context.newPage()
-    t.problems = [] // what the page itself complained of; a run asserts it empty
-    t.page.on('pageerror', e => t.problems.push(String(e)))
-    return t.page
+    t.problems = [] // what the pages themselves complained of; a run asserts it empty
+    t.page = await t.newPage()
+  }
+  t.newPage = async () => {
+    const page = await t.context.newPage()
+    page.on('pageerror', e => t.problems.push(String(e)))
+    return page
   }
 }
 

@@ -1,12 +1,11 @@
 // Readiness: whatever stands in the way has words and a next step of its own, in both languages; and a page of the public internet.
 import assert from 'node:assert/strict'
-import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { root, start } from './harness.mjs'
-import { at, download, firstIssue, go, letIn, look, sign, signIn, verify, words } from './steps.mjs'
+import { start } from './harness.mjs'
+import { at, catalogue, download, firstIssue, go, letIn, look, sign, signIn, verify, words } from './steps.mjs'
 
-const catalogue = Object.fromEntries(['ru', 'en'].map(l => [l, JSON.parse(readFileSync(join(root, `portal/page/${l}.json`), 'utf8'))]))
 const forms = (language, key) => { const w = catalogue[language][key]; return typeof w === 'string' ? [w] : Object.values(w) }
 
 // The card of readiness stands in a state and says so in both languages, with the next step when there is one to do.

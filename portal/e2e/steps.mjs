@@ -1,8 +1,12 @@
 // What a person does in the portal, step by step, in words that the tests share.
+import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { until } from './harness.mjs'
+import { root, until } from './harness.mjs'
+
+// The portal's words in a language.
+export const catalogue = Object.fromEntries(['ru', 'en'].map(l => [l, JSON.parse(readFileSync(join(root, `portal/page/${l}.json`), 'utf8'))]))
 
 export const at = name => `[data-test="${name}"]`
 
@@ -11,6 +15,8 @@ const scan = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQV
 
 export async function signIn (t, person = 1) {
   await t.page.goto(t.url)
+  await t.page.waitForSelector(`${at(`person-${person}`)}, ${at('sign-out')}`)
+  if (await t.page.locator(at('sign-out')).count()) await t.page.click(at('sign-out'))
   await t.page.click(at(`person-${person}`))
   await t.page.waitForSelector(at('section-ready'))
 }
@@ -142,6 +148,29 @@ export async function sign (t, files, { pin = '12345678', packaging = 'detached'
   await until('the results', async () => await t.page.locator(at('result')).count() === files.length || await t.page.locator(at('error')).count(), timeout / 1000)
   if (await t.page.locator(at('error')).count()) throw new Error('the page says: ' + await t.page.locator(at('error')).first().innerText())
   return t.page.locator(at('result'))
+}
+
+export async function pickFile (t, file) {
+  await go(t, 'sign')
+  await t.page.setInputFiles(at('files'), file)
+  await t.page.waitForSelector(at('file'))
+}
+
+// Presses the button and waits for the end: 'result' or 'error'.
+export async function press (t) {
+  await t.page.click(at('sign'))
+  return until('the end of a signing', async () => {
+    for (const end of ['result', 'error']) if (await t.page.locator(at(end)).count()) return end
+  }, 60)
+}
+
+// The page says why it failed (one of the reasons), in its catalogue's words.
+export async function reason (t, ...names) {
+  await t.page.waitForSelector(at('error'))
+  const language = await t.page.getAttribute('html', 'lang')
+  const text = await t.page.locator(at('error')).first().innerText()
+  const expected = names.map(n => catalogue[language][`reason.${n}`] ?? catalogue[language][n])
+  assert.ok(expected.includes(text), `${text}, and not: ${expected.join(' | ')}`)
 }
 
 // The signature behind a result's download link, as a file beside the others.
