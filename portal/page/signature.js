@@ -51,7 +51,7 @@ export function signature(app) {
       warning(status, days),
       facts([t('signature.holds'), `${date(c.notBefore)} – ${date(c.notAfter)}`], [t('verdict.issuer'), c.issuer], [t('verdict.inn'), c.inn], [t('verdict.snils'), c.snils],
         [t('signature.key'), t(`key.${c.keyAlgorithm}`)], [t('verdict.serial'), h('span', { class: 'mono' }, c.serial)],
-        [t('signature.checked'), own ? t(`source.${checked.source ?? 'none'}`, { time: time(checked.checkedAt) }) : t('source.portal')]),
+        [t('signature.checked'), own ? t(`source.${checked.source ?? (['expired', 'not_yet_valid'].includes(status) ? 'term' : 'none')}`, { time: time(checked.checkedAt) }) : t('source.portal')]),
       failure && explain(failure),
       app.agent.ready && !local && note('warn', t('signature.absent')),
       place && app.agent.carriers.length > 1 && h('details', {}, h('summary', {}, t('signature.place')), place.element),
