@@ -201,7 +201,7 @@ func (d *doctor) window(c config.Config) {
 	program, err := window.New(window.Config{Pinentry: c.Window.Pinentry, Dialog: c.Window.Dialog, Language: d.words.Language}).Program()
 	switch {
 	case err != nil:
-		d.find("window", levelProblem, "window_absent", locale.Values{"Cause": err.Error()})
+		d.find("window", levelProblem, "window_absent", nil)
 	case program != "":
 		d.find("window", levelOK, "window", locale.Values{"Name": program})
 	case runtime.GOOS == "linux":

