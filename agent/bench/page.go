@@ -33,7 +33,7 @@ func pageEcho(ctx context.Context, s *stage) ([]row, error) {
 
 // pageUpload is P10: a large document from a Chromium page, beside that page's bare upload; and the agent's peak memory.
 func pageUpload(ctx context.Context, s *stage) ([]row, error) {
-	idle, err := status(s.agent.Process.Pid, "VmRSS")
+	idle, err := field(fmt.Sprintf("/proc/%d/status", s.agent.Process.Pid), "VmRSS")
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func pageUpload(ctx context.Context, s *stage) ([]row, error) {
 	if err := s.page(ctx, "upload", &r); err != nil {
 		return nil, err
 	}
-	peak, err := status(s.agent.Process.Pid, "VmHWM")
+	peak, err := field(fmt.Sprintf("/proc/%d/status", s.agent.Process.Pid), "VmHWM")
 	if err != nil {
 		return nil, err
 	}

@@ -36,30 +36,34 @@ func memory(ctx context.Context, s *stage) ([]row, error) {
 		return nil, err
 	}
 	defer c.Close()
-	rest := func() (float64, int, error) {
+	rest := func() (rss, pss float64, hosts int, err error) {
 		time.Sleep(5 * time.Second)
 		pids, err := s.processes()
 		if err != nil {
-			return 0, 0, err
+			return 0, 0, 0, err
 		}
-		var agent, host float64
+		var host, hostPSS float64
 		for i, pid := range pids {
-			rss, err := status(pid, "VmRSS")
+			r, err := field(fmt.Sprintf("/proc/%d/status", pid), "VmRSS")
 			if err != nil {
-				return 0, 0, err
+				return 0, 0, 0, err
+			}
+			p, err := field(fmt.Sprintf("/proc/%d/smaps_rollup", pid), "Pss")
+			if err != nil {
+				return 0, 0, 0, err
 			}
 			if i == 0 {
-				agent = rss
+				rss, pss = r, p
 			} else {
-				host = max(host, rss)
+				host, hostPSS = max(host, r), max(hostPSS, p)
 			}
 		}
-		return agent + host, len(pids) - 1, nil
+		return rss + host, pss + hostPSS, len(pids) - 1, nil
 	}
 	if err := sign(ctx, c, s.ec, 0, 1); err != nil {
 		return nil, err
 	}
-	before, hosts, err := rest()
+	before, shared, hosts, err := rest()
 	if err != nil {
 		return nil, err
 	}
@@ -68,13 +72,14 @@ func memory(ctx context.Context, s *stage) ([]row, error) {
 			return nil, err
 		}
 	}
-	after, _, err := rest()
+	after, _, _, err := rest()
 	if err != nil {
 		return nil, err
 	}
 	const fortifyRSS = 63.0
 	return []row{
 		atMost(row{goal: fmt.Sprintf("idle RSS, agent + largest of %d token-hosts", hosts), figure: fmt.Sprintf("%.1f MiB", before), yardstick: "Fortify 63 MiB (its measured figure)", ratio: before / fortifyRSS}, 0.4),
+		atMost(row{goal: "the same, pages that processes share counted once (PSS)", figure: fmt.Sprintf("%.1f MiB", shared), yardstick: "Fortify 63 MiB (its measured RSS)", ratio: shared / fortifyRSS}, 0.4),
 		atMost(row{goal: "RSS after 10,000 signatures", figure: fmt.Sprintf("%.1f MiB", after), yardstick: fmt.Sprintf("idle %.1f MiB", before), ratio: after / before}, 1.2),
 	}, nil
 }

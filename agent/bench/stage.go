@@ -255,9 +255,9 @@ func (s *stage) processes() ([]int, error) {
 	return pids, nil
 }
 
-// status reads a line of /proc/PID/status in KiB, as MiB.
-func status(pid int, name string) (float64, error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+// field reads a line "NAME: N kB" of a file under /proc, as MiB.
+func field(file, name string) (float64, error) {
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return 0, err
 	}
@@ -267,5 +267,5 @@ func status(pid int, name string) (float64, error) {
 			return kib / 1024, err
 		}
 	}
-	return 0, fmt.Errorf("no %s in the status of %d", name, pid)
+	return 0, fmt.Errorf("no %s in %s", name, file)
 }

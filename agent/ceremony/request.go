@@ -18,6 +18,9 @@ func (a *Agent) openApplication(ctx context.Context, c api.Caller, app *applicat
 	prompt := tokens.Prompt{
 		Act: app.act(), Origin: c.Origin, Language: a.lang, Token: app.token, Subject: shown(app.subject), Key: app.algorithm, Hold: holdLogin,
 	}
+	if c.Origin == "" {
+		prompt.Hold = 0 // a command ends with its answer, and its login with it
+	}
 	if app.old != nil {
 		prompt.Holder, prompt.Issuer, prompt.NotAfter = app.old.holder(), app.old.issuerName(), app.old.parsed.NotAfter
 	}
