@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/perosign/pero/agent/journal"
+	"github.com/perosign/pero/agent/locale"
 	"github.com/perosign/pero/agent/names"
 	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/api"
@@ -110,10 +111,15 @@ func (a *Agent) worded(err error) *api.Error {
 			out.Err = e.Err
 		}
 	}
+	out.Message = a.words.Say("errors." + string(out.Reason))
 	if v := (*names.ValueError)(nil); out.Member == "" && errors.As(err, &v) {
 		out.Member = "subject." + v.Member
+		if v.Problem != names.Unknown { // what the person typed, and can mend
+			out.Message = a.words.Say("errors.value", locale.Values{
+				"Member": a.words.Say("inspect.member." + v.Member), "Problem": a.words.Say("inspect.value."+string(v.Problem), locale.Values{"Want": v.Want}),
+			})
+		}
 	}
-	out.Message = a.words.Say("errors." + string(out.Reason))
 	return out
 }
 

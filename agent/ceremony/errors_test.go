@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/perosign/pero/agent/locale"
+	"github.com/perosign/pero/agent/names"
 	"github.com/perosign/pero/api"
 	"github.com/perosign/pero/tokens"
 	"github.com/stretchr/testify/require"
@@ -66,4 +67,25 @@ func TestEveryTokenErrorHasAReason(t *testing.T) {
 	}
 	require.Equal(t, api.Internal, reasonOf(fmt.Errorf("unforeseen")))
 	require.Equal(t, api.UserCancelled, reasonOf(fmt.Errorf("gone: %w", context.Canceled)))
+}
+
+// A person who mistyped a value is told which and why, not that the site is at fault.
+func TestValuesAreRefusedInWords(t *testing.T) {
+	for lang, want := range map[string]string{
+		"ru": "ИНН: опечатка, не сходятся контрольные цифры. Исправьте и повторите; ничего не сделано.",
+		"en": "INN (taxpayer number): mistyped, the check digits do not fit. Correct it and start again; nothing was done.",
+	} {
+		a := &Agent{words: locale.For(lang)}
+		err := a.worded(fmt.Errorf("plan: %w", names.Check("inn", "500100732258")))
+		require.Equal(t, api.BadRequest, err.Reason)
+		require.Equal(t, "subject.inn", err.Member)
+		require.Equal(t, want, err.Message)
+		for _, p := range []names.Problem{names.Empty, names.TooLong, names.Digits, names.CheckDigit, names.Characters, names.Syntax} {
+			for _, member := range names.Members() {
+				text := a.worded(&names.ValueError{Member: member, Problem: p, Want: 5}).Message
+				require.NotContains(t, text, "inspect.", "%s in %s", p, lang)
+				require.NotContains(t, text, "<no value>")
+			}
+		}
+	}
 }
