@@ -110,7 +110,10 @@ async function prepare (t, options) {
   const dir = mkdtempSync(join(tmpdir(), 'pero-e2e-'))
   const children = new Set()
   // A run that is cut short takes its programs along.
-  process.on('exit', () => { for (const c of children) c.kill('SIGKILL') })
+  process.on('exit', () => {
+    for (const c of children) c.kill('SIGKILL')
+    if (!process.env.PERO_KEEP) rmSync(dir, { recursive: true, force: true })
+  })
   process.once('SIGTERM', () => process.exit(1))
   const run = (name, argv, env = {}) => {
     const log = openSync(join(dir, name + '.log'), 'a')
@@ -148,7 +151,7 @@ async function prepare (t, options) {
   }
   t.startPortal = async (...more) => {
     t.portal = run('portal', [...portal, ...more])
-    await until('the portal', () => listening(t.portalPort))
+    await until('the portal', () => fetch(t.url).then(r => r.ok, () => false)) // it listens before it has its authority
   }
   await t.startPortal()
   t.root = join(dir, 'portal/ca/root.pem')
