@@ -110,6 +110,34 @@ func TestKilledWriters(t *testing.T) {
 	}
 }
 
+// TestKilledBetweenTheNames: a writer was killed when the version before had its name already and the new one had not. The next writer leaves
+// nothing of its own behind.
+func TestKilledBetweenTheNames(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "keys")
+	m := file.New(folder)
+	s := login(t, m, newStore(t, m).ID, "1234")
+	for _, id := range []tokens.KeyID{"01", "02"} {
+		_, err := s.Generate(t.Context(), tokens.KeySpec{ID: id, Algorithm: tokens.ECP256})
+		require.NoError(t, err)
+	}
+	stores, err := filepath.Glob(filepath.Join(folder, "*.p12"))
+	require.NoError(t, err)
+	require.Len(t, stores, 1)
+	require.NoError(t, os.Remove(stores[0]+".bak"))
+	require.NoError(t, os.Link(stores[0], stores[0]+".bak"))
+	before, err := os.ReadFile(stores[0])
+	require.NoError(t, err)
+
+	_, err = s.Generate(t.Context(), tokens.KeySpec{ID: "03", Algorithm: tokens.ECP256})
+	require.NoError(t, err)
+	kept, err := os.ReadFile(stores[0] + ".bak")
+	require.NoError(t, err)
+	require.Equal(t, before, kept)
+	left, err := filepath.Glob(filepath.Join(folder, ".new-*"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
 // TestTwoNewKeyStores: two logins to the key store that is not there yet. The second finds it taken and does not touch it.
 func TestTwoNewKeyStores(t *testing.T) {
 	m := file.New(t.TempDir())

@@ -162,9 +162,8 @@ func (d folder) replace(name string, data []byte, keep string) error {
 	if keep != "" {
 		link := temp.Name() + ".tmp"
 		if os.Link(path, link) == nil {
-			if err := os.Rename(link, filepath.Join(d.path, keep)); err != nil {
-				_ = os.Remove(link)
-			}
+			_ = os.Rename(link, filepath.Join(d.path, keep))
+			_ = os.Remove(link) // still there when both names are one file already, after a writer killed just here: rename(2) does nothing then
 		}
 	}
 	if err := os.Rename(temp.Name(), path); err != nil {
