@@ -20,7 +20,7 @@ export function add(app) {
       const a = list.find((x) => x.kind === 'first' && ['confirmed', 'requested', 'issued'].includes(x.state));
       const left = agent.ready ? await agent.pero.enrollments() : [];
       fill(root, app.title('add'), !agent.ready && app.notReady(), left.length > 0 && unfinished(left),
-        a ? wizard(a) : h('section', { class: 'card' }, h('h2', {}, t('add.none')), h('p', {}, t('add.none.text')), h('p', {}, h('a', { href: '#first' }, t('section.first')))));
+        a ? wizard(a) : app.told?.id !== 'add' && h('section', { class: 'card' }, h('h2', {}, t('add.none')), h('p', {}, t('add.none.text')), h('p', {}, h('a', { href: '#first' }, t('section.first')))));
     },
   };
 

@@ -37,9 +37,10 @@ export function fill(e, ...children) {
   return e;
 }
 
-// button runs an action once at a time; what it throws goes to failed.
+// button runs an action once at a time; what it throws goes to failed. disabled may be a function that is asked again after each action.
 export function button(text, action, { kind = '', test, failed, disabled, describe } = {}) {
-  const b = h('button', { type: 'button', class: kind, test, disabled, 'aria-label': describe }, text);
+  const off = typeof disabled === 'function' ? disabled : () => false;
+  const b = h('button', { type: 'button', class: kind, test, disabled: off === disabled ? off() : disabled, 'aria-label': describe }, text);
   b.addEventListener('click', async () => {
     if (b.disabled) return;
     b.disabled = true;
@@ -49,7 +50,7 @@ export function button(text, action, { kind = '', test, failed, disabled, descri
       if (!failed) throw e;
       failed(e);
     } finally {
-      b.disabled = false;
+      b.disabled = off();
     }
   });
   return b;

@@ -11,6 +11,7 @@ export function sign(app) {
   let files = [];
   let chosen = null;
   let packaging = 'detached';
+  let draw = () => {}; // the list of files as it stands now
   const work = h('div', { class: 'stack' }); // progress and results: they stay when a token that comes or goes draws the section anew
 
   return {
@@ -29,12 +30,13 @@ export function sign(app) {
       if (chosen) select.value = chosen;
       select.addEventListener('change', () => { chosen = select.value; });
       const list = h('ul', { class: 'plain' });
-      const go = button(t('sign.go'), () => run(usable.find((c) => c.id === chosen)), { kind: 'primary', test: 'sign' });
-      const draw = () => {
+      const idle = () => !files.length || !chosen;
+      const go = button(t('sign.go'), () => run(usable.find((c) => c.id === chosen)), { kind: 'primary', test: 'sign', disabled: idle });
+      draw = () => {
         fill(list, files.map((f, i) => h('li', { class: 'row spread', test: 'file' }, h('span', {}, f.name), h('span', { class: 'row' }, h('span', { class: 'quiet' }, size(f.size)),
           button(t('first.detach'), () => { files = files.filter((_, k) => k !== i); draw(); }, { kind: 'link', describe: `${t('first.detach')}: ${f.name}` })))));
         go.textContent = files.length > 1 ? t('sign.go.many', { n: files.length }) : t('sign.go');
-        go.disabled = !files.length || !chosen;
+        go.disabled = idle();
       };
       const input = h('input', { type: 'file', multiple: true, id: newId(), test: 'files' });
       const take = (more) => { files = [...files, ...more]; input.value = ''; draw(); };
@@ -74,7 +76,7 @@ export function sign(app) {
     const bar = h('progress', { max: 1, value: 0, 'aria-label': t('sign.progress') });
     const said = h('p', { role: 'status', 'aria-live': 'polite' }, t('sign.step.upload'));
     let step = 'upload';
-    const draw = () => {
+    const move = () => {
       const of = total * (detached ? 2 : 1);
       bar.value = of ? Math.min(1, (sum(toPero) + sum(toPortal)) / of) : 1;
     };
@@ -84,7 +86,7 @@ export function sign(app) {
     app.busy = true;
     try {
       // The portal needs the digest of a detached document: it gets the document itself, while the person looks at Pero's window.
-      const sent = Promise.all(batch.map(async (f, i) => detached ? upload(`/api/documents?name=${encodeURIComponent(f.name)}`, f, { signal, onProgress: (n) => { toPortal.set(i, n); draw(); } }) : null));
+      const sent = Promise.all(batch.map(async (f, i) => detached ? upload(`/api/documents?name=${encodeURIComponent(f.name)}`, f, { signal, onProgress: (n) => { toPortal.set(i, n); move(); } }) : null));
       sent.catch(() => stop.abort());
       const signed = app.agent.pero.sign({
         certificate: certificate.id, packaging, signal,
@@ -95,7 +97,7 @@ export function sign(app) {
             step = p.step;
             fill(said, t(`sign.step.${step}`));
           }
-          draw();
+          move();
         },
       });
       const [documents, results] = await Promise.all([sent, signed]);
@@ -113,6 +115,7 @@ export function sign(app) {
       }
       card.dataset.state = 'done';
       files = [];
+      draw();
       fill(work, h('h2', { tabindex: '-1' }, t('sign.results')), reports);
       work.firstChild.focus();
     } catch (e) {
