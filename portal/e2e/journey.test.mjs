@@ -82,6 +82,8 @@ for (const kind of [
       const shown = t.window.transcript().length
       const results = await sign(t, files, kind)
       assert.equal(t.window.transcript().length - shown, 1)
+      assert.equal(await t.page.locator(at('file')).count(), 0, 'what is signed is no longer on the list')
+      assert.ok(await t.page.isDisabled(at('sign')))
       const window = t.window.transcript().at(-1).description
       for (const name of ['договор.txt', 'приложение.bin']) assert.ok(window.includes(name), 'the window lists ' + name)
       for (let i = 0; i < files.length; i++) {
