@@ -204,7 +204,7 @@ ${modules.map(m => `[[modules]]\nname = "${m.name}"\npath = "${m.path}"\n`).join
     await t.browser?.close()
     const args = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
     if (o.publicPage ?? options.publicPage) args.push(`--ip-address-space-overrides=127.0.0.1:${t.portalPort}=public`, `--unsafely-treat-insecure-origin-as-secure=${t.url.slice(0, -1)}`)
-    t.browser = await chromium.launch({ executablePath: '/usr/bin/chromium', headless: !o.screen, env: { ...process.env, DISPLAY: o.screen ? await screen(children) : '' }, args })
+    t.browser = await chromium.launch({ executablePath: '/usr/bin/chromium', headless: !o.screen, env: { ...process.env, LC_ALL: 'C.UTF-8', DISPLAY: o.screen ? await screen(children) : '' }, args }) // in a plain C locale Chromium cannot read a file with a Russian name
     t.context = await t.browser.newContext({ locale: o.locale ?? options.locale ?? 'ru-RU', acceptDownloads: true, viewport: { width: 1200, height: 900 } })
     if (o.permissions) await t.context.grantPermissions(o.permissions, { origin: t.url.slice(0, -1) })
     t.problems = [] // what the pages themselves complained of; a run asserts it empty
