@@ -24,7 +24,7 @@ const pageOrigin = "http://127.0.0.1:14799"
 // pageEcho is P4: what a request of a Chromium page costs beyond that page's own WebSocket echo of 1 KiB.
 func pageEcho(ctx context.Context, s *stage) ([]row, error) {
 	var r struct{ Echo, Agent []float64 }
-	if err := s.page(ctx, "echo", &r); err != nil {
+	if err := s.page(ctx, "echo", "", &r); err != nil {
 		return nil, err
 	}
 	a, b := median(r.Agent), median(r.Echo)
@@ -33,6 +33,11 @@ func pageEcho(ctx context.Context, s *stage) ([]row, error) {
 
 // pageUpload is P10: a large document from a Chromium page, beside that page's bare upload; and the agent's peak memory.
 func pageUpload(ctx context.Context, s *stage) ([]row, error) {
+	large := s.path("large")
+	if err := fill(large, s.size); err != nil {
+		return nil, err
+	}
+	defer os.Remove(large)
 	idle, err := field(fmt.Sprintf("/proc/%d/status", s.agent.Process.Pid), "VmRSS")
 	if err != nil {
 		return nil, err
@@ -42,7 +47,7 @@ func pageUpload(ctx context.Context, s *stage) ([]row, error) {
 		return nil, err
 	}
 	var r struct{ Bare, Agent []float64 }
-	if err := s.page(ctx, "upload", &r); err != nil {
+	if err := s.page(ctx, "upload", large, &r); err != nil {
 		return nil, err
 	}
 	peak, err := field(fmt.Sprintf("/proc/%d/status", s.agent.Process.Pid), "VmHWM")
@@ -56,12 +61,12 @@ func pageUpload(ctx context.Context, s *stage) ([]row, error) {
 	}, nil
 }
 
-// page serves an empty page, the client's module and a bare WebSocket, and lets Chromium run one of the measures in bench.mjs.
-func (s *stage) page(ctx context.Context, measure string, result any) error {
+// page serves a page with a file field, the client's module and a bare WebSocket, and lets Chromium run one of the measures in bench.mjs.
+func (s *stage) page(ctx context.Context, measure, file string, result any) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		io.WriteString(w, "<!doctype html><title>bench</title>")
+		io.WriteString(w, "<!doctype html><title>bench</title><input type=file aria-label=document>")
 	})
 	mux.HandleFunc("/pero.js", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript")
@@ -90,7 +95,7 @@ func (s *stage) page(ctx context.Context, measure string, result any) error {
 	if err != nil {
 		return err
 	}
-	c := exec.CommandContext(ctx, "node", "portal/e2e/bench.mjs", measure, pageOrigin, port, strconv.FormatInt(s.size, 10), s.ec)
+	c := exec.CommandContext(ctx, "node", "portal/e2e/bench.mjs", measure, pageOrigin, port, file, s.ec)
 	c.Dir, c.Stderr = s.repository, os.Stderr
 	out, err := c.Output()
 	if err != nil {

@@ -1,13 +1,14 @@
-// The page's side of the benchmarks: node bench.mjs MEASURE ORIGIN AGENT_PORT SIZE CERTIFICATE; prints one JSON object.
+// The page's side of the benchmarks: node bench.mjs MEASURE ORIGIN AGENT_PORT FILE CERTIFICATE; prints one JSON object.
 import { chromium } from 'playwright-core'
 
-const [measure, origin, port, size, certificate] = process.argv.slice(2)
+const [measure, origin, port, file, certificate] = process.argv.slice(2)
 const browser = await chromium.launch({
   executablePath: '/usr/bin/chromium',
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
 })
 const page = await (await browser.newContext()).newPage()
 await page.goto(origin + '/')
+if (file) await page.setInputFiles('input', file)
 
 // Milliseconds of each round trip: 1 KiB by a bare WebSocket, then one small request of the agent, alternating.
 const echo = async ({ port, certificate }) => {
@@ -29,12 +30,11 @@ const echo = async ({ port, certificate }) => {
   return result
 }
 
-// MiB per second: the same Blob by a bare WebSocket in frames of 1 MiB, then signed by the agent, alternating.
-const upload = async ({ port, size, certificate }) => {
+// MiB per second: the same file by a bare WebSocket in frames of 1 MiB, then signed by the agent, alternating.
+const upload = async ({ port, certificate }) => {
   const { connect } = await import('/pero.js')
-  size = Number(size)
-  const block = new Uint8Array(1 << 20).map((_, i) => i * 7)
-  const blob = new Blob(Array.from({ length: size / block.length }, () => block))
+  const [blob] = document.querySelector('input').files
+  const { size } = blob
   const result = { Bare: [], Agent: [] }
   for (let i = 0; i < 3; i++) {
     let start = performance.now()
@@ -60,7 +60,7 @@ const upload = async ({ port, size, certificate }) => {
 }
 
 try {
-  console.log(JSON.stringify(await page.evaluate({ echo, upload }[measure], { port, size, certificate })))
+  console.log(JSON.stringify(await page.evaluate({ echo, upload }[measure], { port, certificate })))
 } finally {
   await browser.close()
 }
