@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { start, until } from './harness.mjs'
 import { lives, windows } from './processes.mjs'
-import { apply, approve, at, confirm, create, go, letIn, look, pickFile, press, reason, sign, signIn } from './steps.mjs'
+import { apply, approve, at, confirm, create, firstIssue, go, letIn, look, pickFile, press, reason, sign, signIn } from './steps.mjs'
 
 const pin = '12345678'
 
@@ -112,11 +112,7 @@ describe('a signing', () => {
     t = await start()
     await t.openBrowser()
     await signIn(t)
-    await letIn(t)
-    await apply(t)
-    await approve(t)
-    await confirm(t)
-    await create(t)
+    await firstIssue(t)
     file = join(t.dir, 'договор.txt')
     writeFileSync(file, 'Договор\n')
   })

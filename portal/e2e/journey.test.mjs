@@ -6,7 +6,7 @@ import { readFileSync, readdirSync, writeFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { start, until } from './harness.mjs'
-import { approve, at, confirm, create, desk, download, firstIssue, go, letIn, apply, sign, signIn } from './steps.mjs'
+import { approve, at, confirm, create, desk, download, go, letIn, sign, signIn, verify } from './steps.mjs'
 
 const openssl = (...args) => execFileSync('openssl', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 
@@ -16,9 +16,11 @@ for (const kind of [
 ]) {
   describe(`a citizen with a ${kind.carrier} carrier`, () => {
     let t
+    const requests = [] // what the page sent to the authority
     before(async () => {
       t = await start({ smtp: true, softhsm: kind.softhsm, locale: kind.locale })
       await t.openBrowser()
+      t.page.on('request', r => { if (r.method() === 'POST' && r.url().endsWith('/certificate')) requests.push(r.postDataJSON()) })
       await signIn(t)
     })
     after(() => t?.stop())
@@ -90,7 +92,7 @@ for (const kind of [
         assert.equal(await results.nth(i).getAttribute('data-valid'), 'true')
         assert.match(await results.nth(i).innerText(), /Иванова Анна Петровна/)
         const p7s = await download(t, results.nth(i), `${i}.p7s`)
-        openssl('cms', '-verify', '-cades', '-binary', '-inform', 'DER', '-in', p7s, '-content', files[i], '-CAfile', t.root, '-purpose', 'any', '-out', '/dev/null')
+        verify(t, p7s, files[i])
       }
     })
 
@@ -128,6 +130,19 @@ for (const kind of [
       await go(t, 'backup')
       assert.equal(await t.page.locator(at('export-cer')).count(), 2, 'both certificates are on the carrier')
       await until('the letter about the re-issue', () => t.letters().length > 2)
+    })
+
+    test('both requests hold for openssl, and the second is signed by the old key', () => {
+      assert.equal(requests.length, 2)
+      for (const r of requests) {
+        const csr = join(t.dir, 'request.der')
+        writeFileSync(csr, Buffer.from(r.csr, 'base64'))
+        openssl('req', '-verify', '-inform', 'DER', '-in', csr, '-noout')
+      }
+      const [signed, out] = ['signed.p7m', 'signed.der'].map(n => join(t.dir, n))
+      writeFileSync(signed, Buffer.from(requests[1].signedRequest, 'base64'))
+      openssl('cms', '-verify', '-cades', '-binary', '-inform', 'DER', '-in', signed, '-CAfile', t.root, '-purpose', 'any', '-out', out)
+      assert.ok(readFileSync(out).equals(Buffer.from(requests[1].csr, 'base64')))
     })
 
     test('backup: the certificate as a file that openssl reads', async () => {
