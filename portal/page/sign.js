@@ -1,6 +1,6 @@
 // 5. Sign documents of one's own: any file, several with one PIN; the portal verifies and says who, when and with what.
 import { h, fill, button, note, newId } from './dom.js';
-import { call, upload } from './api.js';
+import { upload } from './api.js';
 import { t, date, size } from './i18n.js';
 import { explain, holderOf, issuerOf, verdict } from './parts.js';
 
