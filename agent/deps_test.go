@@ -24,13 +24,14 @@ var rooms = []struct {
 	may  []string
 	why  string
 }{
-	{"tokens", nil, "values only, identifiers and bytes: so a Store can stand behind a pipe"},
+	{"tokens", []string{"tokens/gost"}, "values only, identifiers and bytes: so a Store can stand behind a pipe"},
+	{"tokens/gost", nil, "cryptography by the standards, on the standard library alone: it can be read and checked by itself"},
 	{"tokens/cards", nil, "knowledge of modules is data; it must be readable before anything is loaded"},
-	{"tokens/file", []string{"tokens", "tokens/file/pkcs12"}, "one kind of carrier knows nothing of another, or of who asks"},
-	{"tokens/file/pkcs12", nil, "a file format: bytes in, bytes out"},
-	{"tokens/p11", []string{"tokens", "tokens/cards"}, "the one room where a vendor's library is called"},
+	{"tokens/file", []string{"tokens", "tokens/file/pkcs12", "tokens/gost"}, "one kind of carrier knows nothing of another, or of who asks"},
+	{"tokens/file/pkcs12", []string{"tokens/gost"}, "a file format: bytes in, bytes out"},
+	{"tokens/p11", []string{"tokens", "tokens/cards", "tokens/gost"}, "the one room where a vendor's library is called"},
 	{"tokens/host", []string{"tokens"}, "it must not know what it carries: a module of any kind stands behind it"},
-	{"tokens/tokentest", []string{"tokens"}, "the one suite sees a Store as callers do"},
+	{"tokens/tokentest", []string{"tokens", "tokens/gost"}, "the one suite sees a Store as callers do"},
 	{"api", nil, "the wire imports nothing of ours: a client in another program takes it alone"},
 	{"api/apitest", []string{"api"}, "an agent for tests of the wire"},
 	{"api/js", nil, "the page's module is a file; a portal embeds it and nothing else"},
@@ -41,7 +42,7 @@ var rooms = []struct {
 	{"agent/journal", nil, "what happened must be written by a room that cannot be kept from it by the others"},
 	{"agent/sites", nil, "who may ask is decided without knowing what is asked"},
 	{"agent/config", []string{"agent/sites"}, "of our own it needs only what an origin is"},
-	{"agent/status", []string{"agent/signature"}, "it goes out to the network, so it must not reach tokens, windows or pages"},
+	{"agent/status", []string{"agent/signature", "tokens"}, "it goes out to the network, so it must not reach tokens, windows or pages"},
 	{"agent/window", []string{"agent/locale", "tokens"}, "it sees PINs, so it must not see pages, the network or the journal"},
 	{"agent/window/pinentrytest", nil, "a window's answers in tests"},
 	{"agent/ceremony", []string{"agent/journal", "agent/locale", "agent/names", "agent/signature", "agent/sites", "agent/status", "api", "tokens"},
@@ -49,8 +50,8 @@ var rooms = []struct {
 	{"agent", []string{"agent/ceremony", "agent/config", "agent/journal", "agent/locale", "agent/names", "agent/signature", "agent/sites", "agent/status", "agent/window",
 		"api", "api/ws", "tokens", "tokens/cards", "tokens/file", "tokens/host", "tokens/p11"}, "wiring: the makers are chosen here and nowhere else"},
 	{"agent/bench", []string{"api", "api/js", "api/ws"}, "measures from outside, as a page does"},
-	{"portal", []string{"agent/names", "agent/signature", "api/js", "portal/ca"}, "the other side of the wire: of the agent it has the formats and the page's module, nothing that runs"},
-	{"portal/ca", []string{"agent/names", "agent/signature"}, "an authority knows formats, not agents"},
+	{"portal", []string{"agent/names", "agent/signature", "api/js", "portal/ca", "tokens"}, "the other side of the wire: of the agent it has the formats, the names of algorithms and the page's module, nothing that runs"},
+	{"portal/ca", []string{"agent/names", "agent/signature", "tokens", "tokens/gost"}, "an authority knows formats, not agents"},
 }
 
 // homes is where each outside library lives in what is shipped, and why it is let in there. Tests may use testify, and whatever they judge by.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto"
 	"crypto/x509"
 	"encoding/hex"
 	"errors"
@@ -20,6 +19,7 @@ import (
 	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/agent/status"
 	"github.com/perosign/pero/api"
+	"github.com/perosign/pero/tokens"
 )
 
 // verified is one line of JSON: what is known of one signature file.
@@ -91,9 +91,9 @@ func (a *app) verify(ctx context.Context, checker *status.Checker, file, documen
 	if document == "" {
 		document = besideOf(file)
 	}
-	var digest func(crypto.Hash) ([]byte, error)
+	var digest func(tokens.Hash) ([]byte, error)
 	if document != "" {
-		digest = func(h crypto.Hash) ([]byte, error) { return digestFile(ctx, document, h) }
+		digest = func(h tokens.Hash) ([]byte, error) { return digestFile(ctx, document, h) }
 	}
 	report, err := signature.VerifyCAdES(in, digest)
 	switch {
@@ -127,7 +127,7 @@ func besideOf(file string) string {
 	return ""
 }
 
-func digestFile(ctx context.Context, name string, h crypto.Hash) ([]byte, error) {
+func digestFile(ctx context.Context, name string, h tokens.Hash) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err

@@ -2,19 +2,18 @@ package main
 
 import (
 	"bytes"
-	"crypto"
-	_ "crypto/sha512" // SHA-384 and SHA-512 of documents
 	"crypto/x509"
 	"errors"
 	"net/http"
 
 	"github.com/perosign/pero/agent/signature"
+	"github.com/perosign/pero/tokens"
 )
 
 // signedBy checks that cms is one signature over the request, made by the key of the old certificate. Whether the request stands
 // inside the CMS or beside it, it must be this one.
 func signedBy(cms, csr []byte, old *x509.Certificate) error {
-	report, err := signature.VerifyCAdES(bytes.NewReader(cms), func(h crypto.Hash) ([]byte, error) {
+	report, err := signature.VerifyCAdES(bytes.NewReader(cms), func(h tokens.Hash) ([]byte, error) {
 		sum := h.New()
 		sum.Write(csr)
 		return sum.Sum(nil), nil

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto"
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/x509"
@@ -23,6 +22,7 @@ import (
 	"github.com/perosign/pero/agent/names"
 	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/portal/ca"
+	"github.com/perosign/pero/tokens"
 )
 
 const documentLimit = 4 << 30
@@ -33,7 +33,7 @@ type document struct {
 	Name   string `json:"name"`
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
-	sums   map[crypto.Hash][]byte
+	sums   map[tokens.Hash][]byte
 }
 
 // signatureReport is who signed, when and with what, and whether the certificate is good now.
@@ -66,7 +66,7 @@ type signerReport struct {
 }
 
 func (s *server) postDocument(w http.ResponseWriter, r *http.Request, p person) (any, error) {
-	d := document{ID: randomID(), Name: fileName(r.URL.Query().Get("name")), sums: map[crypto.Hash][]byte{}}
+	d := document{ID: randomID(), Name: fileName(r.URL.Query().Get("name")), sums: map[tokens.Hash][]byte{}}
 	h256, h384, h512 := sha256.New(), sha512.New384(), sha512.New()
 	n, err := io.CopyBuffer(io.MultiWriter(h256, h384, h512), http.MaxBytesReader(w, r.Body, documentLimit), make([]byte, 256<<10))
 	if err != nil {
@@ -93,21 +93,21 @@ func (s *store) document(ctx context.Context, id string, person int64) (d docume
 	if errors.Is(err, sql.ErrNoRows) {
 		return d, refuse(http.StatusNotFound, notFound)
 	}
-	d.SHA256, d.sums = hex.EncodeToString(h256), map[crypto.Hash][]byte{crypto.SHA256: h256, crypto.SHA384: h384, crypto.SHA512: h512}
+	d.SHA256, d.sums = hex.EncodeToString(h256), map[tokens.Hash][]byte{tokens.SHA256: h256, tokens.SHA384: h384, tokens.SHA512: h512}
 	return d, err
 }
 
 // postSignature keeps a signature and says what it is worth. It goes through a file: an attached one is as large as its document.
 func (s *server) postSignature(w http.ResponseWriter, r *http.Request, p person) (any, error) {
 	report := signatureReport{ID: randomID(), CreatedAt: time.Now().UTC().Truncate(time.Second), Name: fileName(r.URL.Query().Get("name"))}
-	var digest func(crypto.Hash) ([]byte, error)
+	var digest func(tokens.Hash) ([]byte, error)
 	if id := r.URL.Query().Get("document"); id != "" {
 		d, err := s.store.document(r.Context(), id, p.ID)
 		if err != nil {
 			return nil, err
 		}
 		report.Name, report.Size, report.SHA256 = d.Name, d.Size, d.SHA256
-		digest = func(h crypto.Hash) ([]byte, error) {
+		digest = func(h tokens.Hash) ([]byte, error) {
 			if sum, ok := d.sums[h]; ok {
 				return sum, nil
 			}

@@ -29,7 +29,7 @@ import (
 func (h holder) sign(t *testing.T, digest []byte, content io.Reader, size int64, mediaType ...string) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	k := signature.Key{Chain: append([][]byte{h.cert.Raw}, h.issuers...), Algorithm: tokens.Algorithm{Scheme: tokens.ECDSA, Hash: crypto.SHA256},
+	k := signature.Key{Chain: append([][]byte{h.cert.Raw}, h.issuers...), Algorithm: tokens.Algorithm{Scheme: tokens.ECDSA, Hash: tokens.SHA256},
 		Sign: func(_ context.Context, digest []byte) ([]byte, error) {
 			return h.key.Sign(rand.Reader, digest, crypto.SHA256)
 		}}

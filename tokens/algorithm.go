@@ -1,11 +1,9 @@
 package tokens
 
-import "crypto"
-
 // KeyAlgorithm is a kind of key pair, in the protocol's words.
 type KeyAlgorithm string
 
-// Key algorithms. The GOST pairs are named in the protocol and have their place here; a store lists what it can do.
+// Key algorithms. A store lists what it can do.
 const (
 	RSA2048     KeyAlgorithm = "rsa-2048"
 	RSA3072     KeyAlgorithm = "rsa-3072"
@@ -20,18 +18,26 @@ const (
 // Scheme is how a digest is signed.
 type Scheme int
 
-// Schemes. The signature octets: RSA as they are, ECDSA as DER SEQUENCE{r, s} (RFC 3279 section 2.2.3).
+// Schemes. The signature octets: RSA as they are, ECDSA as DER SEQUENCE{r, s} (RFC 3279 section 2.2.3), GOST as s || r, each big-endian,
+// 32 or 64 octets (RFC 9215 section 2).
 const (
 	RSAPKCS1v15 Scheme = iota + 1
 	RSAPSS             // salt as long as the digest, MGF1 with the same hash (RFC 4055)
 	ECDSA
+	GOST // GOST R 34.10-2012
 )
 
 // Algorithm is a scheme with the hash that made the digest.
 type Algorithm struct {
 	Scheme Scheme
-	Hash   crypto.Hash // SHA-256, SHA-384 or SHA-512
+	Hash   Hash
+	// TokenHash: the token makes the digest. Session.Sign is then given the message itself, at most MaxMessage octets, where it is
+	// given the digest else.
+	TokenHash bool
 }
+
+// MaxMessage is the longest message, in octets, that a token is asked to hash by itself in one call.
+const MaxMessage = 64 << 10
 
 // KeySpec asks for a new key pair.
 type KeySpec struct {

@@ -76,6 +76,7 @@ type Key struct {
 	Label     string
 	// AlwaysAuthenticate: the token wants the PIN for every single signature (CKA_ALWAYS_AUTHENTICATE).
 	AlwaysAuthenticate bool
+	TokenHash          bool // the token hashes what this key signs: ask it with Algorithm.TokenHash
 }
 
 // Certificate is a certificate object on a token, with or without its key beside it.

@@ -344,7 +344,7 @@ func TestAuthenticationIsBoundToTheOrigin(t *testing.T) {
 		require.Equal(t, certificate.DER, token.Certificate)
 		want := map[string]string{"ec-p384": "ecdsa-sha384", "rsa-2048": "rsa-sha256"}[algorithm]
 		require.Equal(t, want, token.Algorithm)
-		alg := tokens.Algorithm{Scheme: tokens.ECDSA, Hash: hashOf(tokens.KeyAlgorithm(algorithm))}
+		alg := tokens.Algorithm{Scheme: tokens.ECDSA, Hash: tokens.HashOf(tokens.KeyAlgorithm(algorithm))}
 		if algorithm == "rsa-2048" {
 			alg.Scheme = tokens.RSAPKCS1v15
 		}

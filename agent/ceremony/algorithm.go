@@ -1,9 +1,6 @@
 package ceremony
 
 import (
-	"crypto"
-	_ "crypto/sha256" // the digests of the protocol
-	_ "crypto/sha512"
 	"mime"
 	"strings"
 
@@ -20,21 +17,14 @@ const (
 )
 
 // digestAlgorithm reads a digest's name. Streebog has a name in the protocol and no key here that could sign it yet.
-func digestAlgorithm(member, name string) (crypto.Hash, error) {
-	switch name {
-	case "", "sha256":
-		return crypto.SHA256, nil
-	case "sha384":
-		return crypto.SHA384, nil
-	case "sha512":
-		return crypto.SHA512, nil
+func digestAlgorithm(member, name string) (tokens.Hash, error) {
+	switch h := tokens.Hash(name); h {
+	case "":
+		return tokens.SHA256, nil
+	case tokens.SHA256, tokens.SHA384, tokens.SHA512:
+		return h, nil
 	}
-	return 0, &api.Error{Reason: api.AlgorithmUnsupported, Member: member}
-}
-
-// digestName is the protocol's name of a digest.
-func digestName(h crypto.Hash) string {
-	return strings.ToLower(strings.ReplaceAll(h.String(), "-", ""))
+	return "", &api.Error{Reason: api.AlgorithmUnsupported, Member: member}
 }
 
 // scheme says how a key signs.
@@ -55,17 +45,6 @@ func scheme(key tokens.KeyAlgorithm, padding string) (tokens.Scheme, error) {
 		return tokens.ECDSA, nil
 	}
 	return 0, refuse(api.AlgorithmUnsupported, "a key of kind %q", key)
-}
-
-// hashOf is the digest that goes with a key where the page does not choose one.
-func hashOf(key tokens.KeyAlgorithm) crypto.Hash {
-	switch key {
-	case tokens.ECP384:
-		return crypto.SHA384
-	case tokens.ECP521:
-		return crypto.SHA512
-	}
-	return crypto.SHA256
 }
 
 func checkMediaType(member, value string) error {

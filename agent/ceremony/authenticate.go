@@ -51,7 +51,7 @@ func (a *Agent) Authenticate(ctx context.Context, c api.Caller, p api.Authentica
 	if err != nil {
 		return r, err
 	}
-	algorithm := tokens.Algorithm{Scheme: kind, Hash: hashOf(h.algorithm)}
+	algorithm := tokens.Algorithm{Scheme: kind, Hash: tokens.HashOf(h.algorithm)}
 	if err := a.journal.Reserve(0); err != nil {
 		return r, storage("reserve the journal", err)
 	}
@@ -83,7 +83,7 @@ func (a *Agent) Authenticate(ctx context.Context, c api.Caller, p api.Authentica
 	if kind == tokens.ECDSA {
 		name = "ecdsa-"
 	}
-	r.Token, err = json.Marshal(authToken{"pero-auth:1", name + digestName(algorithm.Hash), h.der, sig})
+	r.Token, err = json.Marshal(authToken{"pero-auth:1", name + string(algorithm.Hash), h.der, sig})
 	if err != nil {
 		return r, fmt.Errorf("encode the answer: %w", err)
 	}

@@ -2,7 +2,6 @@ package ceremony
 
 import (
 	"context"
-	"crypto"
 	"errors"
 	"slices"
 	"sync"
@@ -81,8 +80,8 @@ func endsAll(err error) bool {
 }
 
 // batches prepares what the signatures of each hash have in common.
-func (p *signing) batches(session tokens.Session) (map[crypto.Hash]*signature.Batch, error) {
-	batches := map[crypto.Hash]*signature.Batch{}
+func (p *signing) batches(session tokens.Session) (map[tokens.Hash]*signature.Batch, error) {
+	batches := map[tokens.Hash]*signature.Batch{}
 	for _, d := range p.documents {
 		if batches[d.hash] != nil {
 			continue

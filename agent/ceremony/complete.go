@@ -135,7 +135,7 @@ func prove(ctx context.Context, s tokens.Session, key tokens.KeyID, c certificat
 	if err != nil {
 		return err
 	}
-	algorithm := tokens.Algorithm{Scheme: kind, Hash: hashOf(c.algorithm)}
+	algorithm := tokens.Algorithm{Scheme: kind, Hash: tokens.HashOf(c.algorithm)}
 	digest := make([]byte, algorithm.Hash.Size())
 	rand.Read(digest)
 	_, err = signature.Raw(ctx, signature.Key{Chain: [][]byte{c.der}, Algorithm: algorithm, Sign: func(ctx context.Context, d []byte) ([]byte, error) {

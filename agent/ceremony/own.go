@@ -2,7 +2,6 @@ package ceremony
 
 import (
 	"context"
-	"crypto"
 	"crypto/sha256"
 	"hash"
 	"io"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/api"
+	"github.com/perosign/pero/tokens"
 )
 
 // OpenFile takes a file of the person's own as an upload: it is digested now and never copied. An attached signature over it is made of the
@@ -20,7 +20,7 @@ func (a *Agent) OpenFile(ctx context.Context, c api.Caller, p api.OpenDocumentPa
 	if err := checkDocument(p); err != nil {
 		return 0, err
 	}
-	digests := map[crypto.Hash]hash.Hash{crypto.SHA256: sha256.New()}
+	digests := map[tokens.Hash]hash.Hash{tokens.SHA256: sha256.New()}
 	if p.Digest != "" {
 		h, err := digestAlgorithm("digest", p.Digest)
 		if err != nil {
@@ -35,7 +35,7 @@ func (a *Agent) OpenFile(ctx context.Context, c api.Caller, p api.OpenDocumentPa
 	if n < p.Size {
 		return 0, refuse(api.DocumentChanged, "%d octets of %d", n, p.Size)
 	}
-	u := &upload{name: p.Name, size: p.Size, got: p.Size, own: file, sums: map[crypto.Hash][]byte{}}
+	u := &upload{name: p.Name, size: p.Size, got: p.Size, own: file, sums: map[tokens.Hash][]byte{}}
 	for alg, h := range digests {
 		u.sums[alg] = h.Sum(nil)
 	}

@@ -114,7 +114,7 @@ func (a *Agent) makeRequest(ctx context.Context, app *application, fresh, old to
 	if err != nil {
 		return err
 	}
-	algorithm := tokens.Algorithm{Scheme: kind, Hash: hashOf(app.algorithm)}
+	algorithm := tokens.Algorithm{Scheme: kind, Hash: tokens.HashOf(app.algorithm)}
 	sign := func(ctx context.Context, digest []byte) ([]byte, error) {
 		return fresh.Sign(ctx, tokens.KeyID(e.Key), algorithm, digest)
 	}
@@ -139,7 +139,7 @@ func (a *Agent) signRequest(ctx context.Context, old *holding, s tokens.Session,
 	if err != nil {
 		return nil, err
 	}
-	algorithm := tokens.Algorithm{Scheme: kind, Hash: hashOf(old.algorithm)}
+	algorithm := tokens.Algorithm{Scheme: kind, Hash: tokens.HashOf(old.algorithm)}
 	key := signature.Key{Chain: a.chain(*old), Algorithm: algorithm, Sign: func(ctx context.Context, digest []byte) ([]byte, error) {
 		return s.Sign(ctx, old.key, algorithm, digest)
 	}}

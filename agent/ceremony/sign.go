@@ -3,7 +3,6 @@ package ceremony
 import (
 	"bytes"
 	"context"
-	"crypto"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -26,7 +25,7 @@ const (
 // document is one of the listed set, fixed before the person is asked.
 type document struct {
 	id, name, mediaType string
-	hash                crypto.Hash
+	hash                tokens.Hash
 	digest              []byte // by hash
 	shown               string // hex: SHA-256, or the given digest when the content was never seen
 	size                int64  // -1 when the content was never seen
@@ -184,7 +183,7 @@ func (a *Agent) planSigning(ctx context.Context, c api.Caller, p api.SignParams)
 }
 
 // planDocument looks at one document. digest is what the signature uses; where the page did not say, a given digest says it.
-func (a *Agent) planDocument(c api.Caller, d api.Document, digest crypto.Hash, free, attach bool, member string) (document, error) {
+func (a *Agent) planDocument(c api.Caller, d api.Document, digest tokens.Hash, free, attach bool, member string) (document, error) {
 	out := document{id: d.ID, name: d.Name, mediaType: d.MediaType, hash: digest}
 	switch {
 	case len(d.ID) > maxID:
@@ -217,7 +216,7 @@ func (a *Agent) planDocument(c api.Caller, d api.Document, digest crypto.Hash, f
 		if err != nil {
 			return out, err
 		}
-		sum, err := u.sum(crypto.SHA256)
+		sum, err := u.sum(tokens.SHA256)
 		if err == nil {
 			out.digest, err = u.sum(digest)
 		}
@@ -234,7 +233,7 @@ func (a *Agent) planDocument(c api.Caller, d api.Document, digest crypto.Hash, f
 	case d.Content != nil && d.Upload == nil && d.Digest == nil:
 		sum := sha256.Sum256(d.Content)
 		out.digest = sum[:]
-		if digest != crypto.SHA256 {
+		if digest != tokens.SHA256 {
 			h := digest.New()
 			h.Write(d.Content)
 			out.digest = h.Sum(nil)

@@ -1,7 +1,6 @@
 package ceremony
 
 import (
-	"crypto"
 	"crypto/sha256"
 	"encoding/hex"
 	"hash"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/api"
+	"github.com/perosign/pero/tokens"
 )
 
 // Limits of documents on their way.
@@ -47,8 +47,8 @@ type upload struct {
 	size    int64 // as announced
 	got     int64
 	head    []byte // the first headLength octets
-	digests map[crypto.Hash]hash.Hash
-	sums    map[crypto.Hash][]byte // once closed
+	digests map[tokens.Hash]hash.Hash
+	sums    map[tokens.Hash][]byte // once closed
 	file    *os.File               // nil: only the digests are kept
 	own     io.ReaderAt            // a file of the person's own, instead
 	err     error                  // the upload is broken
@@ -89,7 +89,7 @@ func (s *spool) give(n int64) {
 }
 
 func (s *spool) begin(c api.Caller, p api.OpenDocumentParams) (uint32, error) {
-	u := &upload{name: p.Name, size: p.Size, digests: map[crypto.Hash]hash.Hash{crypto.SHA256: sha256.New()}}
+	u := &upload{name: p.Name, size: p.Size, digests: map[tokens.Hash]hash.Hash{tokens.SHA256: sha256.New()}}
 	if p.Digest != "" {
 		h, err := digestAlgorithm("digest", p.Digest)
 		if err != nil {
@@ -207,16 +207,16 @@ func (u *upload) close() (api.CloseDocumentResult, error) {
 		return api.CloseDocumentResult{}, u.err
 	}
 	if u.sums == nil {
-		u.sums = map[crypto.Hash][]byte{}
+		u.sums = map[tokens.Hash][]byte{}
 		for alg, h := range u.digests {
 			u.sums[alg] = h.Sum(nil)
 		}
 	}
-	return api.CloseDocumentResult{Size: u.size, SHA256: hex.EncodeToString(u.sums[crypto.SHA256])}, nil
+	return api.CloseDocumentResult{Size: u.size, SHA256: hex.EncodeToString(u.sums[tokens.SHA256])}, nil
 }
 
 // sum gives the digest of a closed upload, from its file if another than the announced one is wanted.
-func (u *upload) sum(alg crypto.Hash) ([]byte, error) {
+func (u *upload) sum(alg tokens.Hash) ([]byte, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	switch {

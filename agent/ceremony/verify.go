@@ -3,12 +3,12 @@ package ceremony
 import (
 	"bytes"
 	"context"
-	"crypto"
 	"errors"
 	"io"
 
 	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/api"
+	"github.com/perosign/pero/tokens"
 )
 
 // Verify implements api.Agent.
@@ -40,7 +40,7 @@ func (a *Agent) Verify(ctx context.Context, c api.Caller, p api.VerifyParams) (r
 	}
 	r.Valid = len(report.Signers) > 0
 	for _, s := range report.Signers {
-		out := api.SignerReport{Valid: s.Err == nil, Digest: digestName(s.Hash), Level: s.Level}
+		out := api.SignerReport{Valid: s.Err == nil, Digest: string(s.Hash), Level: s.Level}
 		if s.Err != nil {
 			r.Valid = false
 			out.Problem = string(problem(s.Err))
@@ -70,7 +70,7 @@ func (a *Agent) signed(c api.Caller, p api.VerifyParams) (io.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := u.sum(crypto.SHA256); err != nil {
+	if _, err := u.sum(tokens.SHA256); err != nil {
 		return nil, err
 	}
 	content := u.content()
@@ -81,13 +81,13 @@ func (a *Agent) signed(c api.Caller, p api.VerifyParams) (io.Reader, error) {
 }
 
 // digester digests the detached document; nil when none was given.
-func digester(p api.VerifyParams) (func(crypto.Hash) ([]byte, error), error) {
+func digester(p api.VerifyParams) (func(tokens.Hash) ([]byte, error), error) {
 	switch {
 	case p.Document != nil && p.Digest != nil:
 		return nil, wrong("document", "either the document or its digest")
 	case p.Document != nil:
-		return func(h crypto.Hash) ([]byte, error) {
-			if !h.Available() {
+		return func(h tokens.Hash) ([]byte, error) {
+			if h.Size() == 0 {
 				return nil, signature.ErrAlgorithm
 			}
 			d := h.New()
@@ -104,7 +104,7 @@ func digester(p api.VerifyParams) (func(crypto.Hash) ([]byte, error), error) {
 	if p.Digest.Algorithm == "" || len(p.Digest.Value) != given.Size() {
 		return nil, wrong("digest", "%d octets are not a digest by %q", len(p.Digest.Value), p.Digest.Algorithm)
 	}
-	return func(h crypto.Hash) ([]byte, error) {
+	return func(h tokens.Hash) ([]byte, error) {
 		if h != given {
 			return nil, &api.Error{Reason: api.DigestMismatch, Member: "digest.algorithm"}
 		}

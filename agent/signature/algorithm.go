@@ -1,7 +1,6 @@
 package signature
 
 import (
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -21,7 +20,7 @@ import (
 
 // digest is a hash as CMS names it.
 type digest struct {
-	hash crypto.Hash
+	hash tokens.Hash
 	name string
 	oid  asn1.ObjectIdentifier
 	size int
@@ -29,9 +28,9 @@ type digest struct {
 }
 
 var digests = []digest{
-	{crypto.SHA256, "SHA-256", asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}, sha256.Size, sha256.New},
-	{crypto.SHA384, "SHA-384", asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 2}, sha512.Size384, sha512.New384},
-	{crypto.SHA512, "SHA-512", asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 3}, sha512.Size, sha512.New},
+	{tokens.SHA256, "SHA-256", asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}, sha256.Size, sha256.New},
+	{tokens.SHA384, "SHA-384", asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 2}, sha512.Size384, sha512.New384},
+	{tokens.SHA512, "SHA-512", asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 3}, sha512.Size, sha512.New},
 }
 
 // algorithm is a way to sign.
@@ -101,11 +100,11 @@ var algorithms = func() (list []algorithm) {
 }()
 
 func checkPKCS1(key any, d digest, sum, sig []byte) bool {
-	return rsa.VerifyPKCS1v15(key.(*rsa.PublicKey), d.hash, sum, sig) == nil
+	return rsa.VerifyPKCS1v15(key.(*rsa.PublicKey), d.hash.Crypto(), sum, sig) == nil
 }
 
 func checkPSS(key any, d digest, sum, sig []byte) bool {
-	return rsa.VerifyPSS(key.(*rsa.PublicKey), d.hash, sum, sig, &rsa.PSSOptions{SaltLength: d.size}) == nil
+	return rsa.VerifyPSS(key.(*rsa.PublicKey), d.hash.Crypto(), sum, sig, &rsa.PSSOptions{SaltLength: d.size}) == nil
 }
 
 func checkECDSA(key any, _ digest, sum, sig []byte) bool {
@@ -119,7 +118,7 @@ func lookup(alg tokens.Algorithm) (algorithm, error) {
 			return a, nil
 		}
 	}
-	return algorithm{}, fmt.Errorf("scheme %d with hash %d: %w", alg.Scheme, alg.Hash, ErrAlgorithm)
+	return algorithm{}, fmt.Errorf("scheme %d with hash %q: %w", alg.Scheme, alg.Hash, ErrAlgorithm)
 }
 
 // byDigestID finds a digest by its AlgorithmIdentifier; parameters are absent or NULL (RFC 5754 section 2).

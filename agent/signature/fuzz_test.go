@@ -2,10 +2,10 @@ package signature_test
 
 import (
 	"bytes"
-	"crypto"
 	"testing"
 
 	"github.com/perosign/pero/agent/signature"
+	"github.com/perosign/pero/tokens"
 )
 
 // FuzzVerify: whatever comes, no panic; and nothing verifies but what was signed.
@@ -20,7 +20,7 @@ func FuzzVerify(f *testing.F) {
 		if err == nil && len(attached.Signers) == 0 {
 			t.Fatal("no signer and no error")
 		}
-		given, err2 := signature.VerifyCAdES(bytes.NewReader(data), func(h crypto.Hash) ([]byte, error) { return sum(h, content), nil })
+		given, err2 := signature.VerifyCAdES(bytes.NewReader(data), func(h tokens.Hash) ([]byte, error) { return sum(h, content), nil })
 		if err == nil && err2 != nil {
 			t.Fatal(err2)
 		}

@@ -90,15 +90,15 @@ func issue(key crypto.Signer, t *x509.Certificate) *signer {
 
 func (s *signer) sign(alg tokens.Algorithm) func(context.Context, []byte) ([]byte, error) {
 	return func(_ context.Context, digest []byte) ([]byte, error) {
-		var opts crypto.SignerOpts = alg.Hash
+		var opts crypto.SignerOpts = alg.Hash.Crypto()
 		if alg.Scheme == tokens.RSAPSS {
-			opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: alg.Hash}
+			opts = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: alg.Hash.Crypto()}
 		}
 		return s.key.Sign(rand.Reader, digest, opts)
 	}
 }
 
-func (s *signer) with(scheme tokens.Scheme, h crypto.Hash) signature.Key {
+func (s *signer) with(scheme tokens.Scheme, h tokens.Hash) signature.Key {
 	alg := tokens.Algorithm{Scheme: scheme, Hash: h}
 	return signature.Key{Chain: s.chain, Algorithm: alg, Sign: s.sign(alg)}
 }
@@ -113,7 +113,7 @@ type combination struct {
 }
 
 func combinations() (list []combination) {
-	for _, h := range []crypto.Hash{crypto.SHA256, crypto.SHA384, crypto.SHA512} {
+	for _, h := range []tokens.Hash{tokens.SHA256, tokens.SHA384, tokens.SHA512} {
 		for _, k := range []struct {
 			alg    tokens.KeyAlgorithm
 			scheme tokens.Scheme
@@ -128,7 +128,7 @@ func combinations() (list []combination) {
 	return list
 }
 
-func sum(h crypto.Hash, content []byte) []byte {
+func sum(h tokens.Hash, content []byte) []byte {
 	x := h.New()
 	x.Write(content)
 	return x.Sum(nil)

@@ -2,7 +2,6 @@ package signature
 
 import (
 	"bytes"
-	"crypto"
 	"encoding/asn1"
 	"errors"
 	"fmt"
@@ -12,6 +11,8 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/perosign/pero/tokens"
 )
 
 // Report is what VerifyCAdES found. The document is signed only by those signers whose Err is nil.
@@ -27,7 +28,7 @@ type Report struct {
 type Signer struct {
 	Certificate []byte      // DER; nil when the signature does not carry it
 	SigningTime time.Time   // as claimed by the signer; zero when not
-	Hash        crypto.Hash // 0 when unknown
+	Hash        tokens.Hash // 0 when unknown
 	Algorithm   string      // for people: "RSA-PSS, SHA-256"
 	MediaType   string      // mime-type attribute
 	Level       string      // "B" for CAdES-B-B, "" for anything less
@@ -54,7 +55,7 @@ const (
 // those of somebody's attributes passed off as a document.
 //
 // The error tells that there is no signature to report on (ErrMalformed, ErrDocumentNeeded, or the reader's own). It never means "valid".
-func VerifyCAdES(r io.Reader, digest func(crypto.Hash) ([]byte, error)) (*Report, error) {
+func VerifyCAdES(r io.Reader, digest func(tokens.Hash) ([]byte, error)) (*Report, error) {
 	plain, err := binary(r, cmsLabels...)
 	if err != nil {
 		return nil, err
@@ -72,17 +73,17 @@ func VerifyCAdES(r io.Reader, digest func(crypto.Hash) ([]byte, error)) (*Report
 
 type verifier struct {
 	*berReader
-	external     func(crypto.Hash) ([]byte, error)
+	external     func(tokens.Hash) ([]byte, error)
 	undecided    bool // a detached document is not there: what is signed over its digest is judged without it
 	report       Report
 	contentType  asn1.ObjectIdentifier
 	listed       []digest
-	sums         map[crypto.Hash][]byte // of the document
+	sums         map[tokens.Hash][]byte // of the document
 	certificates []*certificate
 }
 
 func newVerifier(r io.Reader) *verifier {
-	return &verifier{berReader: newBER(r), sums: map[crypto.Hash][]byte{}}
+	return &verifier{berReader: newBER(r), sums: map[tokens.Hash][]byte{}}
 }
 
 // signedData walks SignedData (RFC 5652 section 5.1).

@@ -3,7 +3,6 @@ package signature_test
 import (
 	"bytes"
 	"context"
-	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -24,11 +23,11 @@ import (
 )
 
 // of gives the digest callback of a detached document.
-func of(content []byte) func(crypto.Hash) ([]byte, error) {
-	return func(h crypto.Hash) ([]byte, error) { return sum(h, content), nil }
+func of(content []byte) func(tokens.Hash) ([]byte, error) {
+	return func(h tokens.Hash) ([]byte, error) { return sum(h, content), nil }
 }
 
-func verify(t testing.TB, der []byte, digest func(crypto.Hash) ([]byte, error)) *signature.Report {
+func verify(t testing.TB, der []byte, digest func(tokens.Hash) ([]byte, error)) *signature.Report {
 	t.Helper()
 	r, err := signature.VerifyCAdES(bytes.NewReader(der), digest)
 	require.NoError(t, err)
@@ -69,7 +68,7 @@ func TestDocumentOfAnother(t *testing.T) {
 	_, err := signature.VerifyCAdES(bytes.NewReader(detached), nil)
 	require.ErrorIs(t, err, signature.ErrDocumentNeeded)
 	broken := errors.New("unreadable")
-	_, err = signature.VerifyCAdES(bytes.NewReader(detached), func(crypto.Hash) ([]byte, error) { return nil, broken })
+	_, err = signature.VerifyCAdES(bytes.NewReader(detached), func(tokens.Hash) ([]byte, error) { return nil, broken })
 	require.ErrorIs(t, err, broken)
 }
 
@@ -190,7 +189,7 @@ func TestWeakKeyIsRefused(t *testing.T) {
 	out := dir + "/out"
 	run(t, "openssl", "cms", "-sign", "-cades", "-binary", "-md", "sha256", "-in", file(t, dir, "doc", []byte("x")), "-signer", cert, "-inkey", keyFile, "-outform", "DER", "-out", out)
 	require.ErrorIs(t, verify(t, must(os.ReadFile(out)), of([]byte("x"))).Signers[0].Err, signature.ErrAlgorithm)
-	_, err = signature.Raw(context.Background(), s.with(tokens.RSAPKCS1v15, crypto.SHA256), sum(crypto.SHA256, nil))
+	_, err = signature.Raw(context.Background(), s.with(tokens.RSAPKCS1v15, tokens.SHA256), sum(tokens.SHA256, nil))
 	require.ErrorIs(t, err, signature.ErrAlgorithm)
 }
 
@@ -202,7 +201,7 @@ func TestSubstitutedCertificate(t *testing.T) {
 		twin = issue(s.key, template("Иванов Иван Иванович", 12))
 	}
 	require.NotEqual(t, s.chain[0], twin.chain[0])
-	der := cades(t, s.with(tokens.ECDSA, crypto.SHA256), []byte("x"), false, "")
+	der := cades(t, s.with(tokens.ECDSA, tokens.SHA256), []byte("x"), false, "")
 	der = bytes.Replace(der, s.chain[0], twin.chain[0], 1)
 	require.ErrorIs(t, verify(t, der, of([]byte("x"))).Signers[0].Err, signature.ErrCertificate)
 }
@@ -399,7 +398,7 @@ func BenchmarkDetached(b *testing.B) {
 
 func BenchmarkSmallDocument(b *testing.B) {
 	k := combinations()[2].Key
-	digest := sum(crypto.SHA256, nil)
+	digest := sum(tokens.SHA256, nil)
 	b.Run("bare ECDSA", func(b *testing.B) {
 		for b.Loop() {
 			if _, err := k.Sign(context.Background(), digest); err != nil {

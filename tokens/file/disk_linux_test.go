@@ -2,7 +2,6 @@ package file_test
 
 import (
 	"bytes"
-	"crypto"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -119,9 +118,9 @@ func TestDiskFull(t *testing.T) {
 		require.NoError(t, os.Remove(filepath.Join(dir, "ballast")))
 		fresh, err := m.Login(t.Context(), id, pin("1234"), nil)
 		require.NoError(t, err)
-		signature, err := fresh.Sign(t.Context(), "01", tokens.Algorithm{Scheme: tokens.RSAPSS, Hash: crypto.SHA256}, digest[:])
+		signature, err := fresh.Sign(t.Context(), "01", tokens.Algorithm{Scheme: tokens.RSAPSS, Hash: tokens.SHA256}, digest[:])
 		require.NoError(t, err)
-		tokentest.Verify(t, key.Public, tokens.Algorithm{Scheme: tokens.RSAPSS, Hash: crypto.SHA256}, digest[:], signature)
+		tokentest.Verify(t, key.Public, tokens.Algorithm{Scheme: tokens.RSAPSS, Hash: tokens.SHA256}, digest[:], signature)
 		require.NoError(t, fresh.Close())
 		if err1 == nil {
 			break
@@ -151,7 +150,7 @@ func TestForeignOnFullDisk(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, keys, 1)
 	digest := sha256.Sum256(nil)
-	_, err = s.Sign(t.Context(), keys[0].ID, tokens.Algorithm{Scheme: tokens.RSAPSS, Hash: crypto.SHA256}, digest[:])
+	_, err = s.Sign(t.Context(), keys[0].ID, tokens.Algorithm{Scheme: tokens.RSAPSS, Hash: tokens.SHA256}, digest[:])
 	require.NoError(t, err)
 	now, err := os.ReadFile(filepath.Join(dir, "old.p12"))
 	require.NoError(t, err)
@@ -179,7 +178,7 @@ func TestReadOnlyFolder(t *testing.T) {
 	}
 	s = login(t, m, id, "1234")
 	digest := sha256.Sum256(nil)
-	_, err = s.Sign(t.Context(), key.ID, tokens.Algorithm{Scheme: tokens.ECDSA, Hash: crypto.SHA256}, digest[:])
+	_, err = s.Sign(t.Context(), key.ID, tokens.Algorithm{Scheme: tokens.ECDSA, Hash: tokens.SHA256}, digest[:])
 	require.NoError(t, err)
 	_, err = s.Generate(t.Context(), tokens.KeySpec{ID: "02", Algorithm: tokens.ECP256})
 	require.ErrorIs(t, err, tokens.ErrReadOnly)

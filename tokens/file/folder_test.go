@@ -4,7 +4,6 @@ package file_test
 
 import (
 	"bytes"
-	"crypto"
 	"crypto/sha256"
 	"os"
 	"path/filepath"
@@ -66,7 +65,7 @@ func TestForeignKeyStore(t *testing.T) {
 	require.Equal(t, keys[0].ID, certificates[0].Key)
 	require.Equal(t, "Old key", keys[0].Label)
 	digest := sha256.Sum256(nil)
-	alg := tokens.Algorithm{Scheme: tokens.RSAPKCS1v15, Hash: crypto.SHA256}
+	alg := tokens.Algorithm{Scheme: tokens.RSAPKCS1v15, Hash: tokens.SHA256}
 	signature, err := s.Sign(t.Context(), keys[0].ID, alg, digest[:])
 	require.NoError(t, err)
 	tokentest.Verify(t, keys[0].Public, alg, digest[:], signature)
@@ -210,7 +209,7 @@ func TestBackupAndRestore(t *testing.T) {
 	require.Equal(t, []tokens.Certificate{{DER: der, Key: key.ID}}, certificates)
 	s = login(t, file.New(other), restored.ID, "1234")
 	digest := sha256.Sum256(nil)
-	_, err = s.Sign(t.Context(), key.ID, tokens.Algorithm{Scheme: tokens.ECDSA, Hash: crypto.SHA256}, digest[:])
+	_, err = s.Sign(t.Context(), key.ID, tokens.Algorithm{Scheme: tokens.ECDSA, Hash: tokens.SHA256}, digest[:])
 	require.NoError(t, err)
 
 	// A lost key store, restored under the name it had, even while a .bak of it lies there.
@@ -241,7 +240,7 @@ func TestRemovedFile(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.Rename(filepath.Join(folder, "keys.p12"), filepath.Join(folder, "away")))
 	digest := sha256.Sum256(nil)
-	alg := tokens.Algorithm{Scheme: tokens.ECDSA, Hash: crypto.SHA256}
+	alg := tokens.Algorithm{Scheme: tokens.ECDSA, Hash: tokens.SHA256}
 	_, err = s.Sign(t.Context(), key.ID, alg, digest[:])
 	require.ErrorIs(t, err, tokens.ErrRemoved)
 	_, err = s.Generate(t.Context(), tokens.KeySpec{ID: "02", Algorithm: tokens.ECP256})

@@ -66,21 +66,16 @@ func algorithmOf(public []byte) tokens.KeyAlgorithm {
 
 // sign makes the signature octets that tokens.Scheme promises.
 func sign(key crypto.Signer, algorithm tokens.Algorithm, digest []byte) ([]byte, error) {
-	switch algorithm.Hash {
-	case crypto.SHA256, crypto.SHA384, crypto.SHA512:
-	default:
-		return nil, fmt.Errorf("hash %v: %w", algorithm.Hash, tokens.ErrUnsupported)
-	}
-	if len(digest) != algorithm.Hash.Size() {
-		return nil, fmt.Errorf("digest of %d octets for %v: %w", len(digest), algorithm.Hash, tokens.ErrUnsupported)
+	if len(digest) != algorithm.Hash.Size() || algorithm.TokenHash {
+		return nil, fmt.Errorf("digest of %d octets for %q: %w", len(digest), algorithm.Hash, tokens.ErrUnsupported)
 	}
 	switch key := key.(type) {
 	case *rsa.PrivateKey:
 		switch algorithm.Scheme {
 		case tokens.RSAPKCS1v15:
-			return rsa.SignPKCS1v15(rand.Reader, key, algorithm.Hash, digest)
+			return rsa.SignPKCS1v15(rand.Reader, key, algorithm.Hash.Crypto(), digest)
 		case tokens.RSAPSS:
-			return rsa.SignPSS(rand.Reader, key, algorithm.Hash, digest, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
+			return rsa.SignPSS(rand.Reader, key, algorithm.Hash.Crypto(), digest, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
 		}
 	case *ecdsa.PrivateKey:
 		if algorithm.Scheme == tokens.ECDSA {

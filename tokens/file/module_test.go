@@ -62,8 +62,8 @@ type sessionSigner struct {
 
 func (s sessionSigner) Public() crypto.PublicKey { return s.public }
 
-func (s sessionSigner) Sign(_ io.Reader, digest []byte, o crypto.SignerOpts) ([]byte, error) {
-	return s.session.Sign(context.Background(), s.key.ID, tokens.Algorithm{Scheme: tokens.ECDSA, Hash: o.HashFunc()}, digest)
+func (s sessionSigner) Sign(_ io.Reader, digest []byte, _ crypto.SignerOpts) ([]byte, error) {
+	return s.session.Sign(context.Background(), s.key.ID, tokens.Algorithm{Scheme: tokens.ECDSA, Hash: tokens.SHA256}, digest)
 }
 
 // certify makes a self-signed certificate with the key itself.
@@ -113,7 +113,7 @@ func TestNewKeyStore(t *testing.T) {
 	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
 
 	digest := sha256.Sum256([]byte("x"))
-	_, err = s.Sign(t.Context(), key.ID, tokens.Algorithm{Scheme: tokens.ECDSA, Hash: crypto.SHA256}, digest[:])
+	_, err = s.Sign(t.Context(), key.ID, tokens.Algorithm{Scheme: tokens.ECDSA, Hash: tokens.SHA256}, digest[:])
 	require.NoError(t, err)
 	_, err = m.Login(t.Context(), token.ID, pin("4321"), nil)
 	require.ErrorIs(t, err, tokens.ErrPINIncorrect)

@@ -1,7 +1,6 @@
 package host
 
 import (
-	"crypto"
 	"encoding/binary"
 	"fmt"
 	"time"
@@ -149,10 +148,11 @@ func encodeKey(e *encoder, k tokens.Key) {
 	e.octets(k.Public)
 	e.text(k.Label)
 	e.truth(k.AlwaysAuthenticate)
+	e.truth(k.TokenHash)
 }
 
 func decodeKey(d *decoder) tokens.Key {
-	return tokens.Key{ID: tokens.KeyID(d.text()), Algorithm: tokens.KeyAlgorithm(d.text()), Public: d.octets(), Label: d.text(), AlwaysAuthenticate: d.truth()}
+	return tokens.Key{ID: tokens.KeyID(d.text()), Algorithm: tokens.KeyAlgorithm(d.text()), Public: d.octets(), Label: d.text(), AlwaysAuthenticate: d.truth(), TokenHash: d.truth()}
 }
 
 func encodeCertificate(e *encoder, c tokens.Certificate) {
@@ -208,12 +208,13 @@ type signRequest struct {
 func (r signRequest) encode(e *encoder) {
 	e.text(string(r.key))
 	e.number(int64(r.alg.Scheme))
-	e.number(int64(r.alg.Hash))
+	e.text(string(r.alg.Hash))
+	e.truth(r.alg.TokenHash)
 	e.octets(r.digest)
 }
 
 func decodeSign(d *decoder) signRequest {
-	return signRequest{tokens.KeyID(d.text()), tokens.Algorithm{Scheme: tokens.Scheme(d.number()), Hash: crypto.Hash(d.number())}, d.octets()}
+	return signRequest{tokens.KeyID(d.text()), tokens.Algorithm{Scheme: tokens.Scheme(d.number()), Hash: tokens.Hash(d.text()), TokenHash: d.truth()}, d.octets()}
 }
 
 func (o Options) encode(e *encoder) {

@@ -2,7 +2,6 @@ package host
 
 import (
 	"context"
-	"crypto"
 	"fmt"
 	"os"
 	"os/signal"
@@ -27,7 +26,7 @@ const (
 )
 
 // SHA256ECDSA is what the tests sign with.
-var SHA256ECDSA = tokens.Algorithm{Scheme: tokens.ECDSA, Hash: crypto.SHA256}
+var SHA256ECDSA = tokens.Algorithm{Scheme: tokens.ECDSA, Hash: tokens.SHA256}
 
 func realParts(o Options) (tokens.Module, Window, error) {
 	return p11.New(p11.Config{Name: o.Module.Name, Path: o.Module.Path}), window.New(window.Config{Pinentry: o.Window.Pinentry, Language: o.Language}), nil

@@ -2,7 +2,6 @@ package p11_test
 
 import (
 	"context"
-	"crypto"
 	"crypto/sha256"
 	"errors"
 	"os"
@@ -48,7 +47,7 @@ func TestTheTestModuleAnswersOtherPrograms(t *testing.T) {
 		require.Contains(t, run(t, "pkcs11-tool", "--module", library, "-L"), "token label        : Test token")
 		dir := t.TempDir()
 		in, out, public := filepath.Join(dir, "in"), filepath.Join(dir, "out"), filepath.Join(dir, "public")
-		mechanism, data := "ECDSA", digestOf(crypto.SHA256, "x")
+		mechanism, data := "ECDSA", digestOf(tokens.SHA256, "x")
 		args := []string{"pkeyutl", "-verify", "-pubin", "-inkey", public, "-keyform", "DER", "-in", in, "-sigfile", out}
 		if key == "rsa" {
 			mechanism = "RSA-PKCS"
@@ -175,7 +174,7 @@ func TestKeyThatAlwaysAuthenticates(t *testing.T) {
 	require.True(t, keys[0].AlwaysAuthenticate)
 	digest := sha256.Sum256([]byte("x"))
 	for _, scheme := range []tokens.Scheme{tokens.RSAPKCS1v15, tokens.RSAPSS, tokens.RSAPKCS1v15} {
-		alg := tokens.Algorithm{Scheme: scheme, Hash: crypto.SHA256}
+		alg := tokens.Algorithm{Scheme: scheme, Hash: tokens.SHA256}
 		signature, err := s.Sign(t.Context(), keys[0].ID, alg, digest[:])
 		require.NoError(t, err)
 		holds(t, keys[0].Public, alg, digest[:], signature)
@@ -183,7 +182,7 @@ func TestKeyThatAlwaysAuthenticates(t *testing.T) {
 	require.Equal(t, 3, asked)
 	require.Equal(t, 3, testmodule.Calls(t, library, "C_Login(CKU_CONTEXT_SPECIFIC)"))
 
-	alg := tokens.Algorithm{Scheme: tokens.RSAPKCS1v15, Hash: crypto.SHA256}
+	alg := tokens.Algorithm{Scheme: tokens.RSAPKCS1v15, Hash: tokens.SHA256}
 	answer = func() (*tokens.PIN, error) { return pin("9999"), nil }
 	_, err = s.Sign(t.Context(), keys[0].ID, alg, digest[:])
 	require.ErrorIs(t, err, tokens.ErrPINIncorrect)

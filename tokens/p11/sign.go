@@ -2,7 +2,6 @@ package p11
 
 import (
 	"context"
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -25,18 +24,18 @@ type signer struct {
 
 // hash is what PKCS#11 and PKCS #1 call a hash. The prefix is the DER DigestInfo up to the digest (RFC 8017 section 9.2, note 1).
 type hash struct {
-	hash   crypto.Hash
+	hash   tokens.Hash
 	hashID uint // CKM_
 	mgf    uint // CKG_
 	prefix []byte
 }
 
 var hashes = []hash{
-	{crypto.SHA256, pkcs11.CKM_SHA256, pkcs11.CKG_MGF1_SHA256,
+	{tokens.SHA256, pkcs11.CKM_SHA256, pkcs11.CKG_MGF1_SHA256,
 		[]byte{0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05, 0x00, 0x04, 0x20}},
-	{crypto.SHA384, pkcs11.CKM_SHA384, pkcs11.CKG_MGF1_SHA384,
+	{tokens.SHA384, pkcs11.CKM_SHA384, pkcs11.CKG_MGF1_SHA384,
 		[]byte{0x30, 0x41, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00, 0x04, 0x30}},
-	{crypto.SHA512, pkcs11.CKM_SHA512, pkcs11.CKG_MGF1_SHA512,
+	{tokens.SHA512, pkcs11.CKM_SHA512, pkcs11.CKG_MGF1_SHA512,
 		[]byte{0x30, 0x51, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03, 0x05, 0x00, 0x04, 0x40}},
 }
 
@@ -210,7 +209,7 @@ func (s *session) tryOut(h pkcs11.SessionHandle, private *object, candidates []o
 		return nil
 	}
 	digest := sha256.Sum256([]byte("which key is this"))
-	mech, data, err := mechanism(tokens.Algorithm{Scheme: tokens.ECDSA, Hash: crypto.SHA256}, digest[:])
+	mech, data, err := mechanism(tokens.Algorithm{Scheme: tokens.ECDSA, Hash: tokens.SHA256}, digest[:])
 	if err != nil || s.ctx.SignInit(h, []*pkcs11.Mechanism{mech}, private.handle) != nil {
 		return nil
 	}

@@ -147,7 +147,7 @@ func (a authority) issue(t *testing.T, name string, spki []byte) []byte {
 // holds asks openssl whether a signature holds.
 func holds(t *testing.T, spki []byte, alg tokens.Algorithm, digest, signature []byte) {
 	t.Helper()
-	name := map[crypto.Hash]string{crypto.SHA256: "sha256", crypto.SHA384: "sha384", crypto.SHA512: "sha512"}[alg.Hash]
+	name := map[tokens.Hash]string{tokens.SHA256: "sha256", tokens.SHA384: "sha384", tokens.SHA512: "sha512"}[alg.Hash]
 	args := []string{"pkeyutl", "-verify", "-pubin", "-inkey", write(t, "key.der", spki), "-keyform", "DER",
 		"-in", write(t, "digest", digest), "-sigfile", write(t, "signature", signature), "-pkeyopt", "digest:" + name}
 	if alg.Scheme == tokens.RSAPSS {
@@ -156,13 +156,13 @@ func holds(t *testing.T, spki []byte, alg tokens.Algorithm, digest, signature []
 	require.Contains(t, run(t, "openssl", args...), "Signature Verified Successfully")
 }
 
-func digestOf(h crypto.Hash, text string) []byte {
+func digestOf(h tokens.Hash, text string) []byte {
 	d := h.New()
 	d.Write([]byte(text))
 	return d.Sum(nil)
 }
 
-var sha = tokens.Algorithm{Scheme: tokens.ECDSA, Hash: crypto.SHA256}
+var sha = tokens.Algorithm{Scheme: tokens.ECDSA, Hash: tokens.SHA256}
 
 func sign(t *testing.T, s tokens.Session, key tokens.Key) {
 	t.Helper()

@@ -2,7 +2,6 @@ package tokentest
 
 import (
 	"context"
-	"crypto"
 	"reflect"
 	"time"
 
@@ -39,7 +38,7 @@ func (f *fixture) closed() {
 	key := f.generate(s, "key")
 	require.NoError(f, s.Close())
 	require.NoError(f, s.Close(), "twice is no error")
-	_, err := s.Sign(f.Context(), key.ID, tokens.Algorithm{Scheme: schemes(key.Algorithm)[0], Hash: crypto.SHA256}, digestOf(crypto.SHA256, ""))
+	_, err := s.Sign(f.Context(), key.ID, tokens.Algorithm{Scheme: schemes(key.Algorithm)[0], Hash: tokens.SHA256}, digestOf(tokens.SHA256, ""))
 	require.Error(f, err)
 	_, err = s.Generate(f.Context(), tokens.KeySpec{ID: newID(), Algorithm: key.Algorithm, Label: "late"})
 	require.Error(f, err)
@@ -57,7 +56,7 @@ func (f *fixture) contexts() {
 	key := f.generate(s, "key")
 	over, cancel := context.WithCancel(f.Context())
 	cancel()
-	_, err := s.Sign(over, key.ID, tokens.Algorithm{Scheme: schemes(key.Algorithm)[0], Hash: crypto.SHA256}, digestOf(crypto.SHA256, ""))
+	_, err := s.Sign(over, key.ID, tokens.Algorithm{Scheme: schemes(key.Algorithm)[0], Hash: tokens.SHA256}, digestOf(tokens.SHA256, ""))
 	require.ErrorIs(f, err, context.Canceled)
 	_, err = s.Generate(over, tokens.KeySpec{ID: newID(), Algorithm: key.Algorithm, Label: "late"})
 	require.ErrorIs(f, err, context.Canceled)
