@@ -1,0 +1,33 @@
+package gost
+
+import (
+	"crypto/pbkdf2"
+	"hash"
+	"testing"
+)
+
+func BenchmarkStreebog256(b *testing.B) { benchmarkHash(b, New256(), 16384) }
+func BenchmarkStreebog512(b *testing.B) { benchmarkHash(b, New512(), 16384) }
+
+// Short messages are what signed attributes and certificates are.
+func BenchmarkStreebog256Short(b *testing.B) { benchmarkHash(b, New256(), 256) }
+
+func benchmarkHash(b *testing.B, h hash.Hash, size int) {
+	message, digest := make([]byte, size), make([]byte, 0, h.Size())
+	b.SetBytes(int64(size))
+	b.ReportAllocs()
+	for b.Loop() {
+		h.Reset()
+		h.Write(message)
+		digest = h.Sum(digest[:0])
+	}
+}
+
+// The count of iterations is the one of RFC 9548's containers.
+func BenchmarkPBKDF2Streebog512(b *testing.B) {
+	for b.Loop() {
+		if _, err := pbkdf2.Key(New512, "Пароль для PFX", make([]byte, 32), 2000, 32); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
