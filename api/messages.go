@@ -65,7 +65,7 @@ type (
 		Format      string     `json:"format"`              // cades, raw
 		Packaging   string     `json:"packaging,omitempty"` // detached (default), attached
 		Level       string     `json:"level,omitempty"`     // B (default)
-		Digest      string     `json:"digest,omitempty"`    // sha256 (default), sha384, sha512
+		Digest      string     `json:"digest,omitempty"`    // sha256 (default), sha384, sha512; a GOST key has its own, streebog256 or streebog512
 		Padding     string     `json:"padding,omitempty"`   // RSA keys: pkcs1 (default), pss
 		Documents   []Document `json:"documents"`
 		RequestID   string     `json:"requestId,omitempty"`
@@ -80,7 +80,7 @@ type (
 		Digest    *Digest `json:"digest,omitempty"`
 	}
 	Digest struct {
-		Algorithm string `json:"algorithm"` // sha256 sha384 sha512
+		Algorithm string `json:"algorithm"` // sha256 sha384 sha512 streebog256 streebog512
 		Value     []byte `json:"value"`
 	}
 	SignResult struct {
@@ -92,6 +92,7 @@ type (
 		ID        string    `json:"id"`
 		Signature []byte    `json:"signature,omitempty"`
 		Download  *Download `json:"download,omitempty"`
+		HashedBy  string    `json:"hashedBy,omitempty"` // who made the digest that was signed: agent, or the token itself
 		Error     *Error    `json:"error,omitempty"`
 	}
 	// Download is fetched by documents.fetch, once, on the same connection.
@@ -204,8 +205,10 @@ type (
 		Signature []byte  `json:"signature,omitempty"`
 		Upload    *uint32 `json:"upload,omitempty"` // a signature too large for a frame
 		Document  []byte  `json:"document,omitzero"`
-		Digest    *Digest `json:"digest,omitempty"` // of the detached document, instead of its content
-		Format    string  `json:"format"`           // cades
+		// DocumentUpload is a detached document too large for a frame, opened with its content kept.
+		DocumentUpload *uint32 `json:"documentUpload,omitempty"`
+		Digest         *Digest `json:"digest,omitempty"` // of the detached document, instead of its content
+		Format         string  `json:"format"`           // cades
 	}
 	VerifyResult struct {
 		Valid   bool           `json:"valid"` // every signer's signature holds over the document

@@ -12,8 +12,8 @@ import (
 // on them (SHA-1, RSA-1024) is refused here, before a carrier is touched.
 
 var (
-	keyAlgorithms = []string{"rsa-2048", "rsa-3072", "rsa-4096", "ec-p256", "ec-p384", "ec-p521"}
-	digestOctets  = map[string]int{"sha256": 32, "sha384": 48, "sha512": 64}
+	keyAlgorithms = []string{"rsa-2048", "rsa-3072", "rsa-4096", "ec-p256", "ec-p384", "ec-p521", "gost2012-256", "gost2012-512"}
+	digestOctets  = map[string]int{"sha256": 32, "sha384": 48, "sha512": 64, "streebog256": 32, "streebog512": 64}
 	formats       = []string{"cades", "raw"}
 	packagings    = []string{"detached", "attached"}
 	levels        = []string{"B"}
@@ -98,7 +98,7 @@ func (c *checker) key(member string, k KeyParams) {
 	if !slices.Contains(keyAlgorithms, k.Algorithm) {
 		c.refuse(AlgorithmUnsupported, member+".algorithm")
 	}
-	if k.ParameterSet != "" { // belongs to GOST keys
+	if k.ParameterSet != "" { // GOST keys have one, and it is not chosen yet
 		c.refuse(AlgorithmUnsupported, member+".parameterSet")
 	}
 }
@@ -274,7 +274,13 @@ func (p AuthenticateParams) check(c *checker) {
 
 func (p VerifyParams) check(c *checker) {
 	c.when((len(p.Signature) != 0) == (p.Upload != nil), "signature")
-	c.when(p.Document != nil && p.Digest != nil, "document")
+	given := 0
+	for _, there := range []bool{p.Document != nil, p.DocumentUpload != nil, p.Digest != nil} {
+		if there {
+			given++
+		}
+	}
+	c.when(given > 1, "document")
 	c.digest("digest", p.Digest)
 	c.oneOf("format", p.Format, []string{"cades"})
 }

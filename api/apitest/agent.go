@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -46,17 +47,22 @@ var _ api.Agent = (*Agent)(nil)
 
 // Token is the carrier of this agent.
 var Token = api.Token{ID: "00ff", Label: "Test", Manufacturer: "Pero", Model: "memory", SerialNumber: "1", Carrier: "software",
-	State: "ready", Writable: true, KeyAlgorithms: []string{"ec-p256", "rsa-2048"}}
+	State: "ready", Writable: true, KeyAlgorithms: []string{"ec-p256", "rsa-2048", "gost2012-512"}}
 
-// Certificate is the certificate on it. Its DER is not one.
-var Certificate = func() api.Certificate {
-	der := []byte("not a certificate")
+// Certificate is the first certificate on it, GOST the second. Their DER is none.
+var (
+	Certificate = certificate("not a certificate", "ec-p256")
+	GOST        = certificate("not one either", "gost2012-512")
+)
+
+func certificate(content, key string) api.Certificate {
+	der := []byte(content)
 	id := sha256.Sum256(der)
 	return api.Certificate{ID: hex.EncodeToString(id[:]), Token: Token.ID, DER: der, Subject: api.Subject{CommonName: "Анна Петрова"},
 		Issuer: api.Subject{CommonName: "Test CA"}, SerialNumber: "01", NotBefore: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
-		NotAfter: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), KeyAlgorithm: "ec-p256", KeyUsage: []string{"digitalSignature"},
+		NotAfter: time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC), KeyAlgorithm: key, KeyUsage: []string{"digitalSignature"},
 		ExtendedKeyUsage: []string{}, HasPrivateKey: true}
-}()
+}
 
 func (a *Agent) before(ctx context.Context, c api.Caller, method string, params any) error {
 	if a.Before == nil {
@@ -115,7 +121,13 @@ func (a *Agent) Tokens(ctx context.Context, c api.Caller) (api.TokensResult, err
 
 // Certificates implements api.Agent.
 func (a *Agent) Certificates(ctx context.Context, c api.Caller, p api.CertificatesParams) (api.CertificatesResult, error) {
-	return api.CertificatesResult{Certificates: []api.Certificate{Certificate}}, a.before(ctx, c, "certificates.list", p)
+	var r api.CertificatesResult
+	for _, certificate := range []api.Certificate{Certificate, GOST} {
+		if len(p.KeyAlgorithms) == 0 || slices.Contains(p.KeyAlgorithms, certificate.KeyAlgorithm) {
+			r.Certificates = append(r.Certificates, certificate)
+		}
+	}
+	return r, a.before(ctx, c, "certificates.list", p)
 }
 
 // CertificateStatus implements api.Agent.
@@ -137,7 +149,7 @@ func (a *Agent) Sign(ctx context.Context, c api.Caller, p api.SignParams) (api.S
 	api.Report(ctx, api.Progress{Step: api.StepConsent})
 	for i, d := range p.Documents {
 		content, sum, err := a.read(c, d)
-		s := api.Signature{ID: d.ID}
+		s := api.Signature{ID: d.ID, HashedBy: "agent"}
 		if err != nil {
 			s.Error = err
 		} else if p.Packaging == "attached" {

@@ -3,9 +3,9 @@
 export type Reason =
   | 'bad_request' | 'unknown_method' | 'origin_refused' | 'access_denied' | 'access_blocked' | 'user_cancelled' | 'timed_out' | 'busy'
   | 'rate_limited' | 'token_not_found' | 'token_removed' | 'token_busy' | 'token_full' | 'token_read_only' | 'pin_incorrect' | 'pin_locked'
-  | 'pin_not_set' | 'certificate_not_found' | 'certificate_expired' | 'key_not_found' | 'key_usage_mismatch' | 'algorithm_unsupported'
+  | 'pin_not_set' | 'certificate_not_found' | 'certificate_expired' | 'key_expired' | 'key_not_found' | 'key_usage_mismatch' | 'algorithm_unsupported'
   | 'document_too_large' | 'document_changed' | 'digest_mismatch' | 'certificate_mismatch' | 'enrollment_not_found' | 'conflict'
-  | 'module_crashed' | 'signature_invalid' | 'no_user_session' | 'no_window' | 'storage_failed' | 'internal';
+  | 'module_crashed' | 'signature_invalid' | 'token_faulty' | 'container_foreign' | 'no_user_session' | 'no_window' | 'storage_failed' | 'internal';
 
 /** Why there is no connection. */
 export type Unreachable = 'permission_pending' | 'permission_denied' | 'absent' | 'refused' | 'certificate_untrusted';
@@ -47,8 +47,9 @@ export type Octets = Uint8Array | ArrayBuffer | ArrayBufferView;
 /** Octets, or base64 text. */
 export type Encoded = Octets | string;
 export type Content = Blob | Octets | string;
-export type KeyAlgorithm = 'rsa-2048' | 'rsa-3072' | 'rsa-4096' | 'ec-p256' | 'ec-p384' | 'ec-p521';
-export type DigestAlgorithm = 'sha256' | 'sha384' | 'sha512';
+export type KeyAlgorithm = 'rsa-2048' | 'rsa-3072' | 'rsa-4096' | 'ec-p256' | 'ec-p384' | 'ec-p521' | 'gost2012-256' | 'gost2012-512';
+/** A GOST key has its own, streebog256 or streebog512 by its size. */
+export type DigestAlgorithm = 'sha256' | 'sha384' | 'sha512' | 'streebog256' | 'streebog512';
 export interface Digest { algorithm: DigestAlgorithm; value: Encoded }
 
 export interface Token {
@@ -106,12 +107,17 @@ export interface SignOptions extends Watched {
   format?: 'cades' | 'raw';
   packaging?: 'detached' | 'attached';
   level?: 'B';
+  /** Left out: the key's own of a GOST key, else sha256. */
   digest?: DigestAlgorithm;
   /** RSA keys. */
   padding?: 'pkcs1' | 'pss';
   requestId?: string;
 }
-export interface Signed { id: string; signature?: Uint8Array | Blob; error?: PeroError }
+export interface Signed {
+  id: string; signature?: Uint8Array | Blob; error?: PeroError;
+  /** Who made the digest that the key signed. */
+  hashedBy?: 'agent' | 'token';
+}
 
 export interface KeyParams { algorithm: KeyAlgorithm; parameterSet?: string }
 export interface EnrollOptions extends Watched {

@@ -263,6 +263,7 @@ export class Pero {
   #channel;
   #listeners = { tokens: new Set(), certificates: new Set(), close: new Set() };
   #subscribed;
+  #keys = new Map(); // id of a certificate -> algorithm of its key
 
   constructor(channel, hello) {
     this.#channel = channel;
@@ -305,7 +306,19 @@ export class Pero {
 
   async certificates({ usable, keyAlgorithms, issuers, signal } = {}) {
     const r = await this.#channel.request('certificates.list', { usable, keyAlgorithms, issuers }, { signal });
-    return r.certificates.map(certificateOf);
+    return r.certificates.map((c) => this.#certificate(c));
+  }
+
+  #certificate(c) {
+    this.#keys.set(c.id, c.keyAlgorithm);
+    return certificateOf(c);
+  }
+
+  // A GOST key signs its own digest only; of a document that is not kept, no other can be had later.
+  async #digestFor(certificate, signal) {
+    const id = idOf(certificate);
+    if (!this.#keys.has(id)) await this.certificates({ signal });
+    return { 'gost2012-256': 'streebog256', 'gost2012-512': 'streebog512' }[this.#keys.get(id)];
   }
 
   async status(certificate, { signal } = {}) {
@@ -333,15 +346,16 @@ export class Pero {
           inline += size;
           out.content = await inlineOf(content);
         } else {
-          out.upload = (await this.#upload(blobOf(content), out, { packaging: packaging ?? 'detached', digest, onProgress, signal })).upload;
+          const own = digest ?? (await this.#digestFor(certificate, signal));
+          out.upload = (await this.#upload(blobOf(content), out, { packaging: packaging ?? 'detached', digest: own, onProgress, signal })).upload;
         }
       }
       sent.push(out);
     }
     const r = await this.#channel.request('sign', { certificate: idOf(certificate), format, packaging, level, digest, padding, documents: sent, requestId }, { signal, onProgress });
     const results = [];
-    for (const { id, signature, download, error } of r.results) {
-      const result = { id };
+    for (const { id, signature, download, hashedBy, error } of r.results) {
+      const result = hashedBy ? { id, hashedBy } : { id };
       if (error) result.error = new PeroError(error.reason, error);
       else result.signature = download ? await this.#download(download, { onProgress, signal, id }) : fromBase64(signature);
       results.push(result);
@@ -438,7 +452,7 @@ export class Pero {
   async complete(enrollment, certificates, { onProgress, signal } = {}) {
     const list = (Array.isArray(certificates) ? certificates : [certificates]).map(base64Of);
     const r = await this.#channel.request('enroll.complete', { enrollment: enrollment.enrollment ?? enrollment, certificates: list }, { signal, onProgress });
-    return certificateOf(r.certificate);
+    return this.#certificate(r.certificate);
   }
 
   async enrollments({ signal } = {}) {
@@ -466,9 +480,8 @@ export class Pero {
       params.digest = { algorithm: digest.algorithm, value: base64Of(digest.value) };
     } else if (document !== undefined) {
       const content = contentOf(document);
-      if (large(content)) { // the agent digests it, so that it need not be in memory here
-        const { sha256 } = await this.#upload(blobOf(content), { id: 'document', name: content.name ?? 'document' }, { packaging: 'detached', onProgress, signal });
-        params.digest = { algorithm: 'sha256', value: toBase64(fromHex(sha256)) };
+      if (large(content)) { // kept by the agent: only the signature tells which digest it is over
+        params.documentUpload = (await this.#upload(blobOf(content), { id: 'document', name: content.name ?? 'document' }, { packaging: 'attached', onProgress, signal })).upload;
       } else {
         params.document = await inlineOf(content);
       }
@@ -523,4 +536,3 @@ function fromBase64(text) {
 }
 
 const toHex = (octets) => Array.from(octets, (b) => b.toString(16).padStart(2, '0')).join('');
-const fromHex = (text) => Uint8Array.from(text.match(/../g) ?? [], (b) => parseInt(b, 16));

@@ -124,6 +124,30 @@ describe('a page that may reach the agent', () => {
     assert.deepEqual(got.steps.at(-1), { step: 'signing', done: 4, total: 4 });
   });
 
+  test('lists GOST keys and has what they sign digested as they need it', async () => {
+    const got = await inPage(page, agent, async ({ connect, port, failing }) => {
+      const caught = new Function(`return (${failing})`)();
+      const pero = await connect({ port });
+      const [certificate] = await pero.certificates({ keyAlgorithms: ['gost2012-256', 'gost2012-512'] });
+      const offered = (await pero.tokens())[0].keyAlgorithms.includes('gost2012-512');
+      const documents = [{ name: 'c.bin', content: new Blob([new Uint8Array(700_000)]) }];
+      const [signed] = await pero.sign({ certificate, documents });
+      const digest = (n) => ({ algorithm: 'streebog512', value: new Uint8Array(n) });
+      const [given] = await pero.sign({ certificate, documents: [{ name: 'd', digest: digest(64) }] });
+      const short = await caught(pero.sign({ certificate, documents: [{ name: 'd', digest: digest(32) }] }));
+      pero.close();
+      const again = await connect({ port }); // which knows no more of the certificate than its id
+      await again.sign({ certificate: certificate.id, documents });
+      const issued = await again.enroll({ token: '00ff', key: 'gost2012-256', subject: { commonName: 'Анна Петрова' } }, () => 'AAEC');
+      again.close();
+      return { key: certificate.keyAlgorithm, offered, hashedBy: signed.hashedBy, given: given.signature.length, short, issued: issued.id.length };
+    }, { failing });
+    assert.deepEqual([got.key, got.offered, got.hashedBy, got.given, got.issued], ['gost2012-512', true, 'agent', 'signed:'.length + 128, 64]);
+    assert.deepEqual([got.short.reason, got.short.member], ['bad_request', 'documents[0].digest.value']);
+    const digests = (await (await fetch(`${agent.origin}/seen`)).text()).split(' ').filter((m) => m.startsWith('digest:'));
+    assert.deepEqual(digests.slice(-2), ['digest:streebog512', 'digest:streebog512']);
+  });
+
   test('gets a large attached signature as a Blob', async () => {
     const got = await inPage(page, agent, async ({ connect, port }) => {
       const pero = await connect({ port });

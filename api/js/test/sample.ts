@@ -23,7 +23,7 @@ export async function reissue(old: Certificate): Promise<Certificate> {
   const pero = await connect();
   const stop = pero.on('tokens', (tokens) => console.log(tokens.length));
   pero.on('certificates', () => console.log('certificates'));
-  const issued = await pero.renew({ certificate: old, key: 'ec-p256', requestId: 'r-1' }, ({ signedRequest }) => post('/renew', signedRequest));
+  const issued = await pero.renew({ certificate: old, key: 'gost2012-256', requestId: 'r-1' }, ({ signedRequest }) => post('/renew', signedRequest));
   stop();
   const first = await pero.enroll({ token: 'ab', key: { algorithm: 'rsa-2048' }, subject: { commonName: 'x', inn: '1' } }, async (csr) => post('/issue', csr));
   console.log(first.notAfter.length, (await pero.status(issued)).source);

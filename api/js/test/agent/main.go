@@ -83,6 +83,9 @@ func (s *script) before(ctx context.Context, c api.Caller, method string, params
 			s.agent.Notify(api.Notification{Method: api.CertificatesChanged, Params: struct{}{}})
 		}
 	case api.OpenDocumentParams:
+		s.mu.Lock()
+		s.seen = append(s.seen, "digest:"+p.Digest)
+		s.mu.Unlock()
 		if p.Name == "full" {
 			s.mu.Lock()
 			s.seen = append(s.seen, "full")
