@@ -3,35 +3,37 @@ package signature
 import (
 	"crypto/ecdsa"
 	"crypto/rsa"
-	"crypto/sha256"
-	"crypto/sha512"
 	"encoding/asn1"
 	"fmt"
 	"hash"
 	"math/big"
+	"slices"
 
 	"github.com/perosign/pero/tokens"
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// This file is the one table of algorithms. Another algorithm (GOST R 34.10-2012 is the next) is a row in digests, a row in algorithms with
-// its check function, and a kind of key in key.go; nothing else in the package names an algorithm.
+// This file is the one table of algorithms. Another algorithm is a row in digests, a row in algorithms with its check function (those of GOST
+// are in gost.go), and a kind of key in key.go; nothing else in the package names an algorithm.
 
 // digest is a hash as CMS names it.
 type digest struct {
-	hash tokens.Hash
+	hash tokens.Hash // "": nobody signs by it any more, it is verified only
 	name string
 	oid  asn1.ObjectIdentifier
 	size int
 	new  func() hash.Hash
 }
 
-var digests = []digest{
-	{tokens.SHA256, "SHA-256", asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}, sha256.Size, sha256.New},
-	{tokens.SHA384, "SHA-384", asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 2}, sha512.Size384, sha512.New384},
-	{tokens.SHA512, "SHA-512", asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 3}, sha512.Size, sha512.New},
-}
+func digestOf(h tokens.Hash, oid ...int) digest { return digest{h, h.Name(), oid, h.Size(), h.New} }
+
+var (
+	sha256Digest = digestOf(tokens.SHA256, 2, 16, 840, 1, 101, 3, 4, 2, 1)
+	sha384Digest = digestOf(tokens.SHA384, 2, 16, 840, 1, 101, 3, 4, 2, 2)
+	sha512Digest = digestOf(tokens.SHA512, 2, 16, 840, 1, 101, 3, 4, 2, 3)
+	digests      = []digest{sha256Digest, sha384Digest, sha512Digest, streebog256Digest, streebog512Digest, gost94Digest}
+)
 
 // algorithm is a way to sign.
 type algorithm struct {
@@ -39,9 +41,9 @@ type algorithm struct {
 	digest digest
 	name   string
 	key    asn1.ObjectIdentifier // of the SubjectPublicKeyInfo it goes with
-	// How SignerInfo.signatureAlgorithm names it (RFC 5754 section 3, RFC 4056 section 3). For RSA that is the key alone: the hash is in
-	// digestAlgorithm, and every verifier knows this form.
-	cms identifier
+	// How SignerInfo.signatureAlgorithm names it (RFC 5754 section 3, RFC 4056 section 3, R 1323565.1.025-2019). For RSA and GOST that is the
+	// key alone: the hash is in digestAlgorithm, and every verifier knows this form. The first is written, the others are met.
+	cms []identifier
 	// How certificates, requests and CRLs name it (RFC 4055, RFC 5758).
 	x509  identifier
 	check func(key any, d digest, sum, sig []byte) bool
@@ -59,7 +61,7 @@ var (
 	oidPSS   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 10}
 	oidEC    = asn1.ObjectIdentifier{1, 2, 840, 10045, 2, 1}
 	derNULL  = []byte{5, 0}
-	rsaBasic = identifier{oidRSA, derNULL}
+	rsaBasic = []identifier{{oidRSA, derNULL}}
 )
 
 func rsaWith(n int) identifier {
@@ -89,14 +91,14 @@ func pssWith(d digest) identifier {
 }
 
 var algorithms = func() (list []algorithm) {
-	for i, d := range digests {
-		pss := pssWith(d)
+	for i, d := range []digest{sha256Digest, sha384Digest, sha512Digest} {
+		pss, ec := pssWith(d), ecdsaWith(2+i)
 		list = append(list,
 			algorithm{tokens.Algorithm{Scheme: tokens.RSAPKCS1v15, Hash: d.hash}, d, "RSA PKCS#1 v1.5, " + d.name, oidRSA, rsaBasic, rsaWith(11 + i), checkPKCS1},
-			algorithm{tokens.Algorithm{Scheme: tokens.RSAPSS, Hash: d.hash}, d, "RSA-PSS, " + d.name, oidRSA, pss, pss, checkPSS},
-			algorithm{tokens.Algorithm{Scheme: tokens.ECDSA, Hash: d.hash}, d, "ECDSA, " + d.name, oidEC, ecdsaWith(2 + i), ecdsaWith(2 + i), checkECDSA})
+			algorithm{tokens.Algorithm{Scheme: tokens.RSAPSS, Hash: d.hash}, d, "RSA-PSS, " + d.name, oidRSA, []identifier{pss}, pss, checkPSS},
+			algorithm{tokens.Algorithm{Scheme: tokens.ECDSA, Hash: d.hash}, d, "ECDSA, " + d.name, oidEC, []identifier{ec}, ec, checkECDSA})
 	}
-	return list
+	return append(list, gostAlgorithms...)
 }()
 
 func checkPKCS1(key any, d digest, sum, sig []byte) bool {
@@ -111,10 +113,10 @@ func checkECDSA(key any, _ digest, sum, sig []byte) bool {
 	return ecdsa.VerifyASN1(key.(*ecdsa.PublicKey), sum, sig)
 }
 
-// lookup finds the row of an algorithm.
+// lookup finds the row of an algorithm that signatures are made by.
 func lookup(alg tokens.Algorithm) (algorithm, error) {
 	for _, a := range algorithms {
-		if a.Algorithm == alg {
+		if a.Scheme == alg.Scheme && a.Hash == alg.Hash && a.digest.hash != "" {
 			return a, nil
 		}
 	}
@@ -135,10 +137,10 @@ func byDigestID(id identifier) (digest, error) {
 // with it, and the form that names the key alone is allowed.
 func bySignatureID(id identifier, want *digest) (algorithm, error) {
 	for _, a := range algorithms {
-		if want != nil && want.hash != a.digest.hash {
+		if want != nil && !want.oid.Equal(a.digest.oid) {
 			continue
 		}
-		if a.x509.matches(id) || want != nil && a.cms.matches(id) {
+		if a.x509.matches(id) || want != nil && slices.ContainsFunc(a.cms, func(c identifier) bool { return c.matches(id) }) {
 			return a, nil
 		}
 	}

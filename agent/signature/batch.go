@@ -60,7 +60,7 @@ func (k Key) Batch() (*Batch, error) {
 		signedData:         oidElement(oidSignedData),
 		included:           element(tagCertificates, certificates),
 		signer:             slices.Concat([]byte{2, 1, 1}, element(cbasn1.SEQUENCE, slices.Concat(leaf.issuer, element(cbasn1.INTEGER, leaf.serial))), digestID),
-		signedWith:         a.cms.marshal(),
+		signedWith:         a.cms[0].marshal(),
 	}, nil
 }
 
@@ -96,7 +96,7 @@ func (i identifier) marshal() []byte {
 
 // Raw is Raw for one of the batch.
 func (b *Batch) Raw(ctx context.Context, digest []byte) ([]byte, error) {
-	return b.key.signed(ctx, b.public, b.algorithm, digest)
+	return b.key.signedDigest(ctx, b.public, b.algorithm, digest)
 }
 
 // CAdES is CAdES for one of the batch.
@@ -136,9 +136,7 @@ func (b *Batch) Seal(ctx context.Context, d Document, signingTime time.Time) (*S
 	if err != nil {
 		return nil, err
 	}
-	h := b.algorithm.digest.new()
-	h.Write(set) // signed as SET OF, written as [0] (RFC 5652 section 5.4)
-	sig, err := b.key.signed(ctx, b.public, b.algorithm, h.Sum(nil))
+	sig, err := b.key.signed(ctx, b.public, b.algorithm, set) // as SET OF, written as [0] (RFC 5652 section 5.4)
 	if err != nil {
 		return nil, err
 	}

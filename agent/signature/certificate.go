@@ -158,20 +158,5 @@ func (c *certificate) checkedBy(public []byte) error {
 	return checkSigned(public, c.algorithm, c.tbs, c.signature)
 }
 
-// checkSigned checks what certificates, requests and CRLs have in common: a signature over a DER structure.
-func checkSigned(public []byte, id identifier, tbs, sig []byte) error {
-	a, err := bySignatureID(id, nil)
-	if err != nil {
-		return err
-	}
-	p, err := parsePublic(public)
-	if err != nil {
-		return err
-	}
-	h := a.digest.new()
-	h.Write(tbs)
-	return check(p, a, h.Sum(nil), sig)
-}
-
 // size is a number of octets for a message.
 func size(n int) string { return fmt.Sprintf("%d octets", n) }

@@ -96,7 +96,7 @@ func (c *certificate) essCertificate(d digest) []byte {
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { // SigningCertificateV2
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { // certs
 			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { // ESSCertIDv2
-				if !d.oid.Equal(digests[0].oid) { // DEFAULT id-sha256 is not written in DER
+				if !d.oid.Equal(sha256Digest.oid) { // DEFAULT id-sha256 is not written in DER
 					identifier{oid: d.oid}.add(b)
 				}
 				b.AddASN1OctetString(h.Sum(nil))

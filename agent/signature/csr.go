@@ -18,15 +18,7 @@ const maxRequest = 64 << 10
 
 // CSR makes a PKCS#10 request (RFC 2986) for the key public (SubjectPublicKeyInfo, DER), signed by sign under alg. The request is proved with the
 // public key before it is returned.
-func CSR(ctx context.Context, public []byte, alg tokens.Algorithm, sign func(ctx context.Context, digest []byte) ([]byte, error), subject names.Name, ext Extensions) ([]byte, error) {
-	a, err := lookup(alg)
-	if err != nil {
-		return nil, err
-	}
-	p, err := parsePublic(public)
-	if err != nil {
-		return nil, err
-	}
+func CSR(ctx context.Context, public []byte, alg tokens.Algorithm, sign Sign, subject names.Name, ext Extensions) ([]byte, error) {
 	name, err := subject.Marshal()
 	if err != nil {
 		return nil, err
@@ -50,19 +42,7 @@ func CSR(ctx context.Context, public []byte, alg tokens.Algorithm, sign func(ctx
 	if err != nil {
 		return nil, fmt.Errorf("encode request: %w", err)
 	}
-	h := a.digest.new()
-	h.Write(info)
-	sig, err := Key{Sign: sign}.signed(ctx, p, a, h.Sum(nil))
-	if err != nil {
-		return nil, err
-	}
-	b = cryptobyte.Builder{}
-	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddBytes(info)
-		a.x509.add(b)
-		b.AddASN1BitString(sig)
-	})
-	return b.Bytes()
+	return Signed(ctx, public, alg, sign, info)
 }
 
 // Request is a certification request read back.

@@ -289,7 +289,7 @@ func (i inspector) certificate(data []byte) (Description, error) {
 }
 
 func fingerprint(data []byte) string {
-	h := digests[0].new()
+	h := sha256Digest.new()
 	h.Write(data)
 	return hex.EncodeToString(h.Sum(nil))
 }

@@ -17,15 +17,19 @@ import (
 type Key struct {
 	Chain     [][]byte
 	Algorithm tokens.Algorithm
-	Sign      func(ctx context.Context, digest []byte) ([]byte, error)
+	Sign      Sign
 }
+
+// Sign signs a digest, or, when the algorithm says TokenHash, the message itself, of at most tokens.MaxMessage octets. The signature has the
+// form of tokens.Scheme.
+type Sign func(ctx context.Context, digest []byte) ([]byte, error)
 
 // publicKey is a parsed SubjectPublicKeyInfo.
 type publicKey struct {
 	oid  asn1.ObjectIdentifier
-	name string              // for people: "RSA 2048", "EC P-256"
+	name string              // for people: "RSA 2048", "EC P-256", "GOST R 34.10-2012, 256 bit, CryptoPro-A"
 	alg  tokens.KeyAlgorithm // "" for a size the protocol does not name
-	key  any                 // *rsa.PublicKey, *ecdsa.PublicKey
+	key  any                 // *rsa.PublicKey, *ecdsa.PublicKey, *gost.PublicKey
 	pss  bool                // the key itself allows PSS alone (RFC 4055 section 1.2)
 	only []byte              // and only with these parameters, when not nil (section 3.3)
 }
@@ -91,6 +95,8 @@ func parsePublic(spki []byte) (*publicKey, error) {
 			}
 		}
 		return nil, fmt.Errorf("curve %s: %w", named, ErrAlgorithm)
+	case isGOST(id.oid):
+		return parseGOST(spki)
 	}
 	return nil, fmt.Errorf("key %s: %w", id.oid, ErrAlgorithm)
 }
@@ -134,15 +140,36 @@ func check(p *publicKey, a algorithm, sum, sig []byte) error {
 	return nil
 }
 
-// signed signs a digest with k and proves the result by the public key before it goes any further.
-func (k Key) signed(ctx context.Context, p *publicKey, a algorithm, sum []byte) ([]byte, error) {
+// signed signs a message with k and proves the result by the public key, in software, before it goes any further.
+func (k Key) signed(ctx context.Context, p *publicKey, a algorithm, message []byte) ([]byte, error) {
+	h := a.digest.new()
+	h.Write(message)
+	sum := h.Sum(nil)
+	if !k.Algorithm.TokenHash {
+		return k.signedDigest(ctx, p, a, sum)
+	}
+	if len(message) > tokens.MaxMessage {
+		return nil, malformed("message of " + size(len(message)) + ", a token takes no more than " + size(tokens.MaxMessage))
+	}
+	return k.proved(ctx, p, a, message, sum)
+}
+
+// signedDigest is signed for a message of which only the digest is here.
+func (k Key) signedDigest(ctx context.Context, p *publicKey, a algorithm, sum []byte) ([]byte, error) {
 	if len(sum) != a.digest.size {
 		return nil, fmt.Errorf("digest of %d octets, %s has %d: %w", len(sum), a.digest.name, a.digest.size, ErrMalformed)
 	}
+	if k.Algorithm.TokenHash {
+		return nil, fmt.Errorf("this token signs what it has hashed by itself, not a digest: %w", ErrAlgorithm)
+	}
+	return k.proved(ctx, p, a, sum, sum)
+}
+
+func (k Key) proved(ctx context.Context, p *publicKey, a algorithm, input, sum []byte) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	sig, err := k.Sign(ctx, sum)
+	sig, err := k.Sign(ctx, input)
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
 	}
@@ -152,7 +179,7 @@ func (k Key) signed(ctx context.Context, p *publicKey, a algorithm, sum []byte) 
 	return sig, nil
 }
 
-// Raw signs a digest and gives the signature octets alone: RSA as they are, ECDSA as DER.
+// Raw signs a digest and gives the signature octets alone, in the form of tokens.Scheme. ErrAlgorithm for a key with TokenHash.
 func Raw(ctx context.Context, k Key, digest []byte) ([]byte, error) {
 	b, err := k.Batch()
 	if err != nil {

@@ -78,12 +78,12 @@ type verifier struct {
 	report       Report
 	contentType  asn1.ObjectIdentifier
 	listed       []digest
-	sums         map[tokens.Hash][]byte // of the document
+	sums         map[string][]byte // of the document, by the digest's name
 	certificates []*certificate
 }
 
 func newVerifier(r io.Reader) *verifier {
-	return &verifier{berReader: newBER(r), sums: map[tokens.Hash][]byte{}}
+	return &verifier{berReader: newBER(r), sums: map[string][]byte{}}
 }
 
 // signedData walks SignedData (RFC 5652 section 5.1).
@@ -198,7 +198,7 @@ func (v *verifier) digestAlgorithms() error {
 
 func (v *verifier) lists(d digest) bool {
 	for _, l := range v.listed {
-		if l.hash == d.hash {
+		if l.name == d.name {
 			return true
 		}
 	}
@@ -239,7 +239,7 @@ func (v *verifier) encapsulated() (err error) {
 		return err
 	}
 	for i, d := range v.listed {
-		v.sums[d.hash] = hashes[i].Sum(nil)
+		v.sums[d.name] = hashes[i].Sum(nil)
 	}
 	if err := v.leave("content"); err != nil {
 		return err
@@ -308,12 +308,15 @@ func (v *verifier) signerInfos(h berHead) error {
 
 // documentDigest gives the digest of the document by d, of the attached content or from the caller; both when there are both.
 func (v *verifier) documentDigest(d digest) ([]byte, error) {
-	sum, attached := v.sums[d.hash]
+	sum, attached := v.sums[d.name]
 	if v.external == nil {
 		if !v.report.Attached && !v.undecided {
 			return nil, ErrDocumentNeeded
 		}
 		return sum, nil
+	}
+	if d.hash == "" {
+		return nil, nil // callers have no word for it
 	}
 	given, err := v.external(d.hash)
 	if err != nil {
