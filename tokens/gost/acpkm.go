@@ -1,13 +1,17 @@
 package gost
 
-import "crypto/cipher"
+import (
+	"crypto/cipher"
+	"crypto/subtle"
+)
 
 // ctrACPKM is counter mode that replaces its key after each section of data.
 type ctrACPKM struct {
-	keystream
 	newBlock func(key []byte) (cipher.Block, error)
 	block    cipher.Block
 	counter  []byte
+	gamma    []byte
+	used     int // octets of gamma already given out
 	section  int // octets under one key
 	left     int // octets left under this one
 }
@@ -28,19 +32,33 @@ func NewCTRACPKM(newBlock func(key []byte) (cipher.Block, error), key, iv []byte
 	if section <= 0 || section%size != 0 {
 		return nil, ErrSection
 	}
-	s := &ctrACPKM{newBlock: newBlock, block: block, counter: make([]byte, size), section: section, left: section}
-	s.gamma, s.used = make([]byte, size), size
+	s := &ctrACPKM{
+		newBlock: newBlock, block: block, counter: make([]byte, size),
+		gamma: make([]byte, size), used: size, section: section, left: section,
+	}
 	copy(s.counter, iv)
 	return s, nil
 }
 
-func (s *ctrACPKM) XORKeyStream(dst, src []byte) { s.xor(dst, src, s.next) }
+func (s *ctrACPKM) XORKeyStream(dst, src []byte) {
+	if len(dst) < len(src) {
+		panic("gost: output smaller than input")
+	}
+	for len(src) > 0 {
+		if s.used == len(s.gamma) {
+			s.next()
+		}
+		n := subtle.XORBytes(dst, src, s.gamma[s.used:])
+		dst, src, s.used = dst[n:], src[n:], s.used+n
+	}
+}
 
 func (s *ctrACPKM) next() {
 	if s.left == 0 {
 		s.rekey()
 	}
 	s.block.Encrypt(s.gamma, s.counter)
+	s.used = 0
 	s.left -= len(s.gamma)
 	for i := len(s.counter) - 1; i >= 0; i-- {
 		s.counter[i]++

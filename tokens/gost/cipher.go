@@ -1,9 +1,6 @@
 package gost
 
-import (
-	"crypto/subtle"
-	"errors"
-)
+import "errors"
 
 // KeySize is the size of a key of Kuznyechik, Magma and GOST 28147-89 in octets.
 const KeySize = 32
@@ -18,24 +15,3 @@ var (
 	// ErrSBox is the error of GOST 28147-89 given a set of substitutions that is none of the SBox constants.
 	ErrSBox = errors.New("gost: unknown set of substitutions")
 )
-
-// keystream gives out one block of gamma after another to be added to data that comes in pieces of any length.
-type keystream struct {
-	gamma []byte
-	used  int // octets of gamma already given out
-}
-
-// xor adds the stream to src, asking for the next block of gamma where one ends.
-func (s *keystream) xor(dst, src []byte, next func()) {
-	if len(dst) < len(src) {
-		panic("gost: output smaller than input")
-	}
-	for len(src) > 0 {
-		if s.used == len(s.gamma) {
-			next()
-			s.used = 0
-		}
-		n := subtle.XORBytes(dst, src, s.gamma[s.used:])
-		dst, src, s.used = dst[n:], src[n:], s.used+n
-	}
-}
