@@ -23,4 +23,6 @@ var (
 	ErrInUse         = errors.New("a certificate stands beside this key")
 	ErrModuleCrashed = errors.New("the token's module crashed or hung")
 	ErrStorage       = errors.New("could not write")
+	// ErrForeignContainer: the key store is closed by a cipher that only the program that made it knows (CryptoPro CSP's own).
+	ErrForeignContainer = errors.New("key store of another program's own kind")
 )
