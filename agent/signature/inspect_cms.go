@@ -23,7 +23,7 @@ func (i inspector) cms(data []byte) (Description, error) {
 		return d, nil
 	}
 	v := newVerifier(bytes.NewReader(data))
-	v.undecided = true
+	v.undecided, v.known = true, i.issuers
 	if err := v.signedData(); err != nil {
 		return d, err
 	}

@@ -249,21 +249,6 @@ func TestQualified(t *testing.T) {
 	require.True(t, signature.Qualified(issue(s.key, european).chain[0]))
 }
 
-// The certificates of real accredited authorities are read whole, although their algorithms are not known here yet.
-func TestRealCertificatesOfAccreditedAuthorities(t *testing.T) {
-	list, err := signature.Inspect(outside(t, "russian-ca/ca-gost2012-part.pem"))
-	require.NoError(t, err)
-	require.Equal(t, signature.KindSeveral, list.Kind)
-	require.Len(t, list.Nested, 564)
-	for _, d := range list.Nested {
-		inCatalogue(t, d)
-		require.Nil(t, d.Holds)
-		require.Contains(t, field(d, "key"), "GOST R 34.10-2012")
-		require.Regexp(t, `^\d{13}$`, field(d, "member.ogrn"))
-		require.Empty(t, field(d, "damaged"))
-	}
-}
-
 func TestParsedCertificate(t *testing.T) {
 	s := keys()[tokens.ECP384]
 	c, err := signature.ParseCertificate(s.chain[0])

@@ -5,6 +5,7 @@ import (
 	"encoding/asn1"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -29,10 +30,6 @@ func (v *verifier) verify(info *signerInfo) (Signer, error) {
 		s.Err = malformed("the signer's digest is not in digestAlgorithms")
 		return s, nil
 	}
-	if info.attributes == nil {
-		s.Err = malformed("no signed attributes")
-		return s, nil
-	}
 	sum, err := v.documentDigest(d)
 	if err != nil {
 		return s, err
@@ -45,7 +42,15 @@ func (v *verifier) verify(info *signerInfo) (Signer, error) {
 		if err != nil {
 			return err
 		}
-		if err := v.content(info, sum); err != nil {
+		signed := sum
+		if info.attributes == nil {
+			err = v.bare(sum)
+		} else if err = v.content(info, sum); err == nil {
+			h := d.new()
+			h.Write(info.signed)
+			signed = h.Sum(nil)
+		}
+		if err != nil {
 			return err
 		}
 		a, err := bySignatureID(info.algorithm, &d)
@@ -57,9 +62,7 @@ func (v *verifier) verify(info *signerInfo) (Signer, error) {
 		if err != nil {
 			return err
 		}
-		h := d.new()
-		h.Write(info.signed)
-		return check(p, a, h.Sum(nil), info.signature)
+		return check(p, a, signed, info.signature)
 	}()
 	if s.Err != nil || s.SigningTime.IsZero() || !v.contentType.Equal(oidData) {
 		s.Level = ""
@@ -69,7 +72,7 @@ func (v *verifier) verify(info *signerInfo) (Signer, error) {
 
 // named lists the certificates that the signer identifier fits.
 func (v *verifier) named(info *signerInfo) (list []*certificate) {
-	for _, c := range v.certificates {
+	for _, c := range slices.Concat(v.certificates, v.known) {
 		if info.keyID != nil && bytes.Equal(c.keyID(), info.keyID) ||
 			info.keyID == nil && bytes.Equal(c.issuer, info.issuer) && bytes.Equal(c.serial, info.serial) {
 			list = append(list, c)
@@ -193,7 +196,7 @@ func readESS(in cryptobyte.String) (id essID, err error) {
 	if !in.ReadASN1(&all, sequenceTag) || !in.Empty() || !all.ReadASN1(&list, sequenceTag) || !list.ReadASN1(&one, sequenceTag) {
 		return id, bad
 	}
-	id.digest = digests[0] // DEFAULT id-sha256
+	id.digest = sha256Digest // DEFAULT id-sha256
 	if one.PeekASN1Tag(sequenceTag) {
 		alg, err := readIdentifier(&one)
 		if err != nil {

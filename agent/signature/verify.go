@@ -48,20 +48,29 @@ const (
 )
 
 // VerifyCAdES verifies a CMS SignedData of any size: DER or BER, PEM, or base64. digest gives the digest of the detached document by the hash
-// asked for; nil when the document is attached. When both are there, both must fit.
+// asked for; nil when the document is attached. When both are there, both must fit. known are certificates (DER) of signers that the signature
+// itself leaves out.
 //
 // For each signer: content-type and message-digest fit the content, the certificate is the one the signing-certificate-v2 attribute names, and
-// the signature over the signed attributes holds by a strong algorithm. A signature without signed attributes is refused: its octets could be
-// those of somebody's attributes passed off as a document.
+// the signature over the signed attributes holds by a strong algorithm. A signature without signed attributes has no Level and no SigningTime;
+// it is refused when the document is detached or is itself a set of attributes: its octets could be those of somebody's attributes passed off
+// as a document.
 //
 // The error tells that there is no signature to report on (ErrMalformed, ErrDocumentNeeded, or the reader's own). It never means "valid".
-func VerifyCAdES(r io.Reader, digest func(tokens.Hash) ([]byte, error)) (*Report, error) {
+func VerifyCAdES(r io.Reader, digest func(tokens.Hash) ([]byte, error), known ...[]byte) (*Report, error) {
 	plain, err := binary(r, cmsLabels...)
 	if err != nil {
 		return nil, err
 	}
 	v := newVerifier(plain)
 	v.external = digest
+	for _, der := range known {
+		c, err := parseCertificate(der)
+		if err != nil {
+			return nil, err
+		}
+		v.known = append(v.known, c)
+	}
 	if err := v.signedData(); err != nil {
 		return nil, err
 	}
@@ -79,7 +88,9 @@ type verifier struct {
 	contentType  asn1.ObjectIdentifier
 	listed       []digest
 	sums         map[string][]byte // of the document, by the digest's name
+	head         beginning         // of an attached document
 	certificates []*certificate
+	known        []*certificate // not in the signature
 }
 
 func newVerifier(r io.Reader) *verifier {
@@ -230,10 +241,10 @@ func (v *verifier) encapsulated() (err error) {
 	}
 	v.report.Attached = true
 	hashes := make([]hash.Hash, len(v.listed))
-	writers := make([]io.Writer, len(v.listed))
+	writers := []io.Writer{&v.head}
 	for i, d := range v.listed {
 		hashes[i] = d.new()
-		writers[i] = hashes[i]
+		writers = append(writers, hashes[i])
 	}
 	if v.report.ContentSize, err = v.octets(content, io.MultiWriter(writers...)); err != nil {
 		return err

@@ -1,0 +1,157 @@
+package signature_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/pem"
+	"strings"
+	"testing"
+
+	"github.com/perosign/pero/agent/names"
+	"github.com/perosign/pero/agent/signature"
+	"github.com/perosign/pero/tokens"
+	"github.com/stretchr/testify/require"
+)
+
+// rows gives the rows of a table of outside data without its head.
+func rows(t testing.TB, path string) (list [][]string) {
+	t.Helper()
+	for line := range strings.Lines(string(outside(t, path))) {
+		list = append(list, strings.Split(strings.TrimRight(line, "\r\n"), "\t"))
+	}
+	return list[1:]
+}
+
+// der gives a file of the outside data, PEM undone.
+func der(t testing.TB, path string) []byte {
+	t.Helper()
+	data := outside(t, path)
+	if block, _ := pem.Decode(data); block != nil {
+		return block.Bytes
+	}
+	return data
+}
+
+// checked checks a certificate, request or revocation list as the table lists it.
+func checked(t testing.TB, row []string) error {
+	data, path := der(t, row[0]), row[2]
+	if row[1] == "csr" {
+		_, err := signature.ParseCSR(data)
+		return err
+	}
+	if path == "self" {
+		path = row[0]
+	}
+	issuer, err := signature.ParseCertificate(der(t, path))
+	require.NoError(t, err)
+	return signature.CheckSigned(issuer.Public, data)
+}
+
+func TestOutsideStructures(t *testing.T) {
+	seen := map[string]int{}
+	for _, row := range rows(t, "expected.tsv") {
+		switch row[1] {
+		case "crt", "csr", "crl":
+		default:
+			continue
+		}
+		require.Equal(t, "valid", row[4])
+		require.NoError(t, checked(t, row), row[0])
+		if row[1] == "crt" {
+			c, err := signature.ParseCertificate(der(t, row[0]))
+			require.NoError(t, err, row[0])
+			require.NotEmpty(t, c.Subject.String())
+			old := row[3] == "1.2.643.2.2.3"
+			require.Equal(t, old, c.KeyAlgorithm == "", "a key of 2001 has no word in the protocol: %s", row[0])
+		}
+		seen[row[1]]++
+	}
+	require.Equal(t, map[string]int{"crt": 17, "csr": 3, "crl": 3}, seen)
+}
+
+// The head authority and the accredited ones, as the ministry lists them.
+func TestRussianAuthorities(t *testing.T) {
+	bundle := outside(t, "russian-ca/ca-gost2012-part.pem")
+	var list []*signature.Certificate
+	for block, rest := pem.Decode(bundle); block != nil; block, rest = pem.Decode(rest) {
+		c, err := signature.ParseCertificate(block.Bytes)
+		require.NoError(t, err, "certificate %d", len(list))
+		list = append(list, c)
+	}
+	table := rows(t, "russian-ca/expected.tsv")
+	require.Len(t, list, 564)
+	require.Len(t, table, 564)
+	members := map[string]int{}
+	for i, row := range table {
+		c := list[i]
+		sum := sha256.Sum256(c.DER)
+		require.Equal(t, row[1], hex.EncodeToString(sum[:]))
+		var issuer *signature.Certificate
+		for n, other := range list {
+			if row[4] == table[n][0] {
+				issuer = other
+			}
+		}
+		require.NotNil(t, issuer, "row %d", i)
+		require.NoError(t, signature.CheckSigned(issuer.Public, c.DER), "row %d", i)
+		require.Contains(t, []tokens.KeyAlgorithm{tokens.GOST2012256, tokens.GOST2012512}, c.KeyAlgorithm)
+		require.True(t, c.Qualified, "row %d", i)
+		require.Equal(t, row[6], c.NotAfter.Format("Jan _2 15:04:05 2006 GMT"))
+		readable(t, c.Subject)
+		readable(t, c.Issuer)
+		for member, value := range c.Subject.Members() {
+			require.NotEmpty(t, value)
+			members[member]++
+		}
+		require.NotEmpty(t, c.Extensions.SubjectSignTool, "row %d", i)
+	}
+	t.Log(members)
+	require.Equal(t, 564, members["ogrn"])
+}
+
+// What pero inspect shows of them, with the issuer known and without.
+func TestRussianAuthoritiesInspected(t *testing.T) {
+	all, err := signature.Inspect(outside(t, "russian-ca/ca-gost2012-part.pem"))
+	require.NoError(t, err)
+	require.Equal(t, signature.KindSeveral, all.Kind)
+	require.Len(t, all.Nested, 564)
+	kinds := map[string]int{}
+	for _, d := range all.Nested {
+		inCatalogue(t, d)
+		require.Equal(t, field(d, "selfSigned") != "", d.Holds != nil, "without the issuer nothing is said but of those that sign themselves")
+		require.Regexp(t, `^\d{13}$`, field(d, "member.ogrn"))
+		require.Empty(t, field(d, "damaged"))
+		require.NotEmpty(t, field(d, "issuerSignTool"))
+		require.Contains(t, field(d, "policies"), "KC1")
+		require.Equal(t, "GOST R 34.10-2012, Streebog-256", field(d, "signatureAlgorithm"))
+		kinds[field(d, "key")]++
+	}
+	t.Log(kinds)
+	require.Contains(t, kinds, "GOST R 34.10-2012, 256 bit, CryptoPro-A")
+	require.Contains(t, kinds, "GOST R 34.10-2012, 512 bit, TC26-512-A")
+}
+
+// readable: no value in the hex of its encoding, every attribute under a name.
+func readable(t testing.TB, n names.Name) {
+	t.Helper()
+	for _, a := range n {
+		require.False(t, strings.HasPrefix(a.Value, "#"), "%s", n)
+		require.NotContains(t, a.Value, "�", "%s", n)
+		require.NotEmpty(t, a.Member, "%s: %s", a.OID, n)
+	}
+}
+
+func TestOutsideSigned(t *testing.T) {
+	for _, row := range rows(t, "expected.tsv") {
+		if row[1] != "cms-signed" {
+			continue
+		}
+		// The older samples leave the certificate out.
+		known := [][]byte{der(t, "tc26-rfc4490-era/cert-256-selfsigned-XchA.crt.der"), der(t, "tc26-rfc4490-era/cert-512-selfsigned-512B.crt.der")}
+		r, err := signature.VerifyCAdES(bytes.NewReader(outside(t, row[0])), nil, known...)
+		require.NoError(t, err, row[0])
+		require.Len(t, r.Signers, 1)
+		require.NoError(t, r.Signers[0].Err, row[0])
+	}
+}
