@@ -1,136 +1,173 @@
 package gost
 
-import "math/big"
+import (
+	"math/big"
+	"sync"
+)
 
+// numbers are a curve's, hexadecimal.
 type numbers struct{ p, a, b, q, x, y string }
 
-// curve is one set of numbers with what is computed from them.
+// curve is one set of numbers; its arithmetic is made at the first use.
 type curve struct {
 	size     int
 	cofactor int
 	numbers  numbers
+	once     sync.Once
+	made     arithmetic
 }
 
+// arithmetic is what keys ask of a curve. Scalars and coordinates are little-endian, all of the curve's size; lengths were
+// checked before.
+type arithmetic interface {
+	// valid says whether x || y is a point of order q.
+	valid(xy []byte) bool
+	// inRange says whether a secret scalar is from 1 to q-1.
+	inRange(d []byte) bool
+	// shorten clears the bits of a random number that q does not have.
+	shorten(k []byte)
+	// public is d times the base point, as x || y.
+	public(d []byte) []byte
+	// sign makes s || r, both big-endian, with the nonce k; false when either is zero.
+	sign(d, digest, k []byte) ([]byte, bool)
+	// verify checks s || r.
+	verify(xy, digest, sig []byte) bool
+}
+
+func (c *curve) arithmetic() arithmetic {
+	c.once.Do(func() {
+		if c.size == 32 {
+			c.made = newGroup[[4]uint64](c)
+		} else {
+			c.made = newGroup[[8]uint64](c)
+		}
+	})
+	return c.made
+}
+
+// group is a curve over its field, y^2 = x^3 + ax + b.
+//
+// Where it can be, the curve is not the one of the standard but the one with a = -3 it is isomorphic to: (x, y) -> (u^2 x, u^3 y)
+// takes a to u^4 a. Doubling is cheaper there.
+type group[E limbs] struct {
+	field, scalars *field[E]
+	a, b, q, zero  E
+	minusThree     bool
+	base           affine[E]
+	// in are u^2 and u^3, out their inverses.
+	in, out affine[E]
+	// order tells whether on the curve there are points of other orders than q.
+	cofactor int
+	table    func() []place[E]
+}
+
+// hexInt is a number of the curves' table.
 func hexInt(s string) *big.Int {
-	v, _ := new(big.Int).SetString(s, 16)
+	v, ok := new(big.Int).SetString(s, 16)
+	if !ok {
+		panic("gost: not a hexadecimal number: " + s)
+	}
 	return v
 }
 
-type bigPoint struct{ x, y *big.Int }
-
-func (c *curve) add(l, r *bigPoint) *bigPoint {
-	p := hexInt(c.numbers.p)
-	switch {
-	case l == nil:
-		return r
-	case r == nil:
-		return l
+func newGroup[E limbs](c *curve) *group[E] {
+	p, q := hexInt(c.numbers.p), hexInt(c.numbers.q)
+	f := newField[E](p)
+	g := &group[E]{field: f, scalars: newField[E](q), q: limbsOf[E](q), cofactor: c.cofactor}
+	a, b := hexInt(c.numbers.a), hexInt(c.numbers.b)
+	u := toMinusThree(a, p)
+	g.minusThree = u != nil
+	if u == nil {
+		u = big.NewInt(1)
 	}
-	var m *big.Int
-	if l.x.Cmp(r.x) == 0 {
-		s := new(big.Int).Add(l.y, r.y)
-		if s.Mod(s, p).Sign() == 0 {
-			return nil
+	power := func(n int64) *big.Int { return new(big.Int).Exp(u, big.NewInt(n), p) }
+	inverse := new(big.Int).ModInverse(u, p)
+	g.in = affine[E]{f.element(power(2)), f.element(power(3))}
+	g.a, g.b = f.element(a.Mul(a, power(4))), f.element(b.Mul(b, power(6)))
+	u = inverse
+	g.out = affine[E]{f.element(power(2)), f.element(power(3))}
+	g.base = affine[E]{f.element(hexInt(c.numbers.x)), f.element(hexInt(c.numbers.y))}
+	f.mul(&g.base.x, &g.base.x, &g.in.x)
+	f.mul(&g.base.y, &g.base.y, &g.in.y)
+	g.table = sync.OnceValue(g.newTable)
+	return g
+}
+
+// toMinusThree is a u with u^4 a = -3 mod p, or nil where there is none.
+func toMinusThree(a, p *big.Int) *big.Int {
+	square := new(big.Int).ModInverse(a, p)
+	square.Mul(square, big.NewInt(-3)).Mod(square, p)
+	if square.ModSqrt(square, p) == nil {
+		return nil
+	}
+	if u := new(big.Int).ModSqrt(square, p); u != nil {
+		return u
+	}
+	return new(big.Int).ModSqrt(square.Sub(p, square), p)
+}
+
+// read takes x || y to the group's curve; false when a coordinate is not below p or the point is not on the curve.
+func (g *group[E]) read(w *work[E], z *affine[E], xy []byte) bool {
+	f := g.field
+	setLittle(&z.x, xy)
+	setLittle(&z.y, xy[len(xy)/2:])
+	if belowMask(&z.x, &f.m)&belowMask(&z.y, &f.m) == 0 {
+		return false
+	}
+	f.enter(&z.x, &z.x)
+	f.enter(&z.y, &z.y)
+	f.mul(&z.x, &z.x, &g.in.x)
+	f.mul(&z.y, &z.y, &g.in.y)
+	l, r := &w.t[0], &w.t[1]
+	f.sqr(r, &z.x)
+	f.add(r, r, &g.a)
+	f.mul(r, r, &z.x)
+	f.add(r, r, &g.b)
+	f.sqr(l, &z.y)
+	return *l == *r
+}
+
+func (g *group[E]) valid(xy []byte) bool {
+	w := new(work[E])
+	var y affine[E]
+	if !g.read(w, &y, xy) {
+		return false
+	}
+	if g.cofactor == 1 {
+		return true
+	}
+	g.multiply(w, &g.q, &y)
+	return zeroMask(&w.sum.z) != 0
+}
+
+func (g *group[E]) inRange(d []byte) bool {
+	var x E
+	setLittle(&x, d)
+	return belowMask(&x, &g.q)&^zeroMask(&x) != 0
+}
+
+func (g *group[E]) shorten(k []byte) {
+	top := g.scalars.toBig(&g.q).BitLen()
+	for i := range k {
+		if 8*i+8 > top {
+			k[i] &= 1<<max(0, top-8*i) - 1
 		}
-		m = new(big.Int).Mul(l.x, l.x)
-		m.Mul(m, big.NewInt(3)).Add(m, hexInt(c.numbers.a))
-		m.Mul(m, new(big.Int).ModInverse(s, p))
-	} else {
-		d := new(big.Int).Sub(r.x, l.x)
-		m = new(big.Int).Sub(r.y, l.y)
-		m.Mul(m, new(big.Int).ModInverse(d.Mod(d, p), p))
 	}
-	m.Mod(m, p)
-	x := new(big.Int).Mul(m, m)
-	x.Sub(x, l.x).Sub(x, r.x).Mod(x, p)
-	y := new(big.Int).Sub(l.x, x)
-	y.Mul(y, m).Sub(y, l.y).Mod(y, p)
-	return &bigPoint{x, y}
 }
 
-func (c *curve) mul(k *big.Int, t *bigPoint) *bigPoint {
-	var z *bigPoint
-	for i := k.BitLen() - 1; i >= 0; i-- {
-		z = c.add(z, z)
-		if k.Bit(i) == 1 {
-			z = c.add(z, t)
-		}
-	}
-	return z
-}
-
-func (c *curve) base() *bigPoint { return &bigPoint{hexInt(c.numbers.x), hexInt(c.numbers.y)} }
-
-// valid says whether xy (little-endian x, then y) is a point a public key may be: on the curve and of order q.
-func (c *curve) valid(xy []byte) bool {
-	p := hexInt(c.numbers.p)
-	x, y := littleInt(xy[:c.size]), littleInt(xy[c.size:])
-	if x.Cmp(p) >= 0 || y.Cmp(p) >= 0 {
-		return false
-	}
-	l := new(big.Int).Mul(y, y)
-	r := new(big.Int).Mul(x, x)
-	r.Add(r, hexInt(c.numbers.a)).Mul(r, x).Add(r, hexInt(c.numbers.b))
-	if l.Sub(l, r).Mod(l, p).Sign() != 0 {
-		return false
-	}
-	return c.mul(hexInt(c.numbers.q), &bigPoint{x, y}) == nil
-}
-
-func (c *curve) inRange(little []byte) bool {
-	d := littleInt(little)
-	return d.Sign() > 0 && d.Cmp(hexInt(c.numbers.q)) < 0
-}
-
-func (c *curve) multiplyBase(k []byte) []byte {
-	t := c.mul(littleInt(k), c.base())
-	out := append(t.x.FillBytes(make([]byte, c.size)), t.y.FillBytes(make([]byte, c.size))...)
-	reverse(out[:c.size])
-	reverse(out[c.size:])
-	return out
-}
-
-func (c *curve) sign(d, digest, k []byte) ([]byte, bool) {
-	q := hexInt(c.numbers.q)
-	r := littleInt(c.multiplyBase(k)[:c.size])
-	r.Mod(r, q)
-	s := new(big.Int).Mul(r, littleInt(d))
-	s.Add(s, new(big.Int).Mul(littleInt(k), c.e(digest))).Mod(s, q)
-	sig := append(s.FillBytes(make([]byte, c.size)), r.FillBytes(make([]byte, c.size))...)
-	return sig, r.Sign() != 0 && s.Sign() != 0
-}
-
-func (c *curve) e(digest []byte) *big.Int {
-	e := littleInt(digest)
-	if e.Mod(e, hexInt(c.numbers.q)).Sign() == 0 {
-		e.SetInt64(1)
-	}
-	return e
-}
-
-func (c *curve) verify(xy, digest, sig []byte) bool {
-	q := hexInt(c.numbers.q)
-	s, r := new(big.Int).SetBytes(sig[:c.size]), new(big.Int).SetBytes(sig[c.size:])
-	if s.Sign() == 0 || r.Sign() == 0 || s.Cmp(q) >= 0 || r.Cmp(q) >= 0 {
-		return false
-	}
-	v := new(big.Int).ModInverse(c.e(digest), q)
-	z1 := new(big.Int).Mul(s, v)
-	z2 := new(big.Int).Mul(r, v)
-	z1.Mod(z1, q)
-	z2.Sub(q, z2.Mod(z2, q))
-	t := c.add(c.mul(z1, c.base()), c.mul(z2, &bigPoint{littleInt(xy[:c.size]), littleInt(xy[c.size:])}))
-	return t != nil && new(big.Int).Mod(t.x, q).Cmp(r) == 0
-}
-
-func littleInt(b []byte) *big.Int {
-	c := append([]byte(nil), b...)
-	reverse(c)
-	return new(big.Int).SetBytes(c)
-}
-
-func reverse(b []byte) {
-	for i, j := 0, len(b)-1; i < j; i, j = i+1, j-1 {
-		b[i], b[j] = b[j], b[i]
-	}
+func (g *group[E]) public(d []byte) []byte {
+	w := new(work[E])
+	defer func() { *w = work[E]{} }()
+	setLittle(&w.d, d)
+	g.multiplyBase(w, &w.d)
+	g.toAffine(w, &w.picked, &w.sum)
+	xy := make([]byte, 2*len(d))
+	f := g.field
+	f.mul(&w.picked.x, &w.picked.x, &g.out.x)
+	f.mul(&w.picked.y, &w.picked.y, &g.out.y)
+	f.leave(&w.picked.x, &w.picked.x)
+	f.leave(&w.picked.y, &w.picked.y)
+	putLittle(xy, &w.picked.x)
+	putLittle(xy[len(d):], &w.picked.y)
+	return xy
 }

@@ -30,7 +30,7 @@ type PublicKey struct {
 // NewPublicKey takes a point as SubjectPublicKeyInfo and PKCS#11 carry it: x, then y, each little-endian in set.Size()
 // octets. It checks that the point is on the curve, is not the neutral one and has order q. The error is ErrPoint.
 func NewPublicKey(set *ParameterSet, xy []byte) (*PublicKey, error) {
-	if len(xy) != 2*set.Size() || !set.curve.valid(xy) {
+	if len(xy) != 2*set.Size() || !set.curve.arithmetic().valid(xy) {
 		return nil, fmt.Errorf("%w: %s", ErrPoint, set.name)
 	}
 	return &PublicKey{set: set, xy: bytes.Clone(xy)}, nil
@@ -72,10 +72,10 @@ func GenerateKey(set *ParameterSet) (*PrivateKey, error) {
 // NewPrivateKey takes a scalar, little-endian in set.Size() octets, from 1 to q-1. The error is ErrScalar. d stays the
 // caller's, to be wiped.
 func NewPrivateKey(set *ParameterSet, d []byte) (*PrivateKey, error) {
-	if len(d) != set.Size() || !set.curve.inRange(d) {
+	if len(d) != set.Size() || !set.curve.arithmetic().inRange(d) {
 		return nil, fmt.Errorf("%w: %s", ErrScalar, set.name)
 	}
-	public := &PublicKey{set: set, xy: set.curve.multiplyBase(d)}
+	public := &PublicKey{set: set, xy: set.curve.arithmetic().public(d)}
 	return &PrivateKey{public: public, d: bytes.Clone(d)}, nil
 }
 
@@ -102,7 +102,7 @@ func (k *PrivateKey) Sign(_ io.Reader, digest []byte, _ crypto.SignerOpts) ([]by
 	if len(digest) != set.Size() {
 		return nil, fmt.Errorf("%w: %d octets for %s", ErrDigest, len(digest), set.name)
 	}
-	if !set.curve.inRange(k.d) {
+	if !set.curve.arithmetic().inRange(k.d) {
 		return nil, fmt.Errorf("%w: wiped", ErrScalar)
 	}
 	nonces, err := newNonces(k.d, digest)
@@ -111,10 +111,10 @@ func (k *PrivateKey) Sign(_ io.Reader, digest []byte, _ crypto.SignerOpts) ([]by
 	}
 	for {
 		n := nonces.next()
-		if !set.curve.inRange(n) {
+		if !set.curve.arithmetic().inRange(n) {
 			continue
 		}
-		if sig, ok := set.curve.sign(k.d, digest, n); ok {
+		if sig, ok := set.curve.arithmetic().sign(k.d, digest, n); ok {
 			clear(n)
 			return sig, nil
 		}
@@ -125,5 +125,5 @@ func (k *PrivateKey) Sign(_ io.Reader, digest []byte, _ crypto.SignerOpts) ([]by
 // a signature that does not verify.
 func (k *PublicKey) Verify(digest, sig []byte) bool {
 	n := k.set.Size()
-	return len(digest) == n && len(sig) == 2*n && k.set.curve.verify(k.xy, digest, sig)
+	return len(digest) == n && len(sig) == 2*n && k.set.curve.arithmetic().verify(k.xy, digest, sig)
 }

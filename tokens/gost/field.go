@@ -1,0 +1,200 @@
+package gost
+
+import (
+	"encoding/binary"
+	"math/big"
+	"math/bits"
+)
+
+// limbs is a number of 256 or 512 bits, least significant word first.
+type limbs interface{ [4]uint64 | [8]uint64 }
+
+// field is arithmetic modulo m, in time that does not depend on the numbers. Elements are always fully reduced, so that equal
+// ones have equal limbs. Results may stand over operands.
+//
+// Moduli near a power of two (all coordinates but those of CryptoPro-C and Test-512) are reduced by folding the upper half; the
+// others, and the orders, keep their elements in Montgomery's form: enter and leave lead in and out of it.
+type field[E limbs] struct {
+	m, one E
+	// unit is R^2 mod m in Montgomery's form, so that a product with it enters; zero when elements are plain.
+	unit       E
+	montgomery bool
+	mul        func(z, x, y *E)
+	sqr        func(z, x *E)
+	add, sub   func(z, x, y *E)
+	inverse    []byte // m-2, four bits an octet, most significant first
+}
+
+// newField makes the arithmetic of a modulus. It reads no secret and takes its time.
+func newField[E limbs](m *big.Int) *field[E] {
+	f := &field[E]{m: limbsOf[E](m)}
+	width := uint(64 * len(f.m))
+	f.add = func(z, x, y *E) { addMod(z, x, y, &f.m) }
+	f.sub = func(z, x, y *E) { subMod(z, x, y, &f.m) }
+	power := new(big.Int).Lsh(big.NewInt(1), width)
+	below := new(big.Int).Sub(power, m)
+	above := new(big.Int).Sub(m, new(big.Int).Rsh(power, 1))
+	one := big.NewInt(1)
+	switch {
+	case below.BitLen() <= foldBits:
+		f.foldBelow(below.Uint64())
+	case above.Sign() >= 0 && above.BitLen() <= foldBits:
+		f.foldAbove(above.Uint64())
+	default:
+		f.montgomery = true
+		inverse := negativeInverse(f.m[0])
+		f.mul = func(z, x, y *E) { mulMontgomery(z, x, y, &f.m, inverse) }
+		f.sqr = func(z, x *E) { mulMontgomery(z, x, x, &f.m, inverse) }
+		one = new(big.Int).Mod(power, m)
+		square := new(big.Int).Mul(one, one)
+		f.unit = limbsOf[E](square.Mod(square, m))
+	}
+	f.one = limbsOf[E](one)
+	accelerate(f)
+	for e, i := new(big.Int).Sub(m, big.NewInt(2)), m.BitLen()/4; i >= 0; i-- {
+		nibble := new(big.Int).Rsh(e, uint(4*i))
+		f.inverse = append(f.inverse, byte(nibble.Uint64()&15))
+	}
+	return f
+}
+
+// foldBits bounds the distance of a modulus from its power of two: twice its square must fit a word.
+const foldBits = 30
+
+// foldBelow is multiplication modulo 2^w - c.
+func (f *field[E]) foldBelow(c uint64) {
+	f.mul = func(z, x, y *E) {
+		var t [16]uint64
+		mulWide(&t, x, y)
+		reduceBelow(z, &t, c)
+	}
+	f.sqr = func(z, x *E) { f.mul(z, x, x) }
+}
+
+// foldAbove is multiplication modulo 2^(w-1) + c.
+func (f *field[E]) foldAbove(c uint64) {
+	f.mul = func(z, x, y *E) {
+		var t [16]uint64
+		mulWide(&t, x, y)
+		reduceAbove(z, &t, c)
+	}
+	f.sqr = func(z, x *E) { f.mul(z, x, x) }
+}
+
+// enter takes a number to an element. In Montgomery's form any number that fits is reduced; else it must be below m.
+func (f *field[E]) enter(z, x *E) {
+	if f.montgomery {
+		f.mul(z, x, &f.unit)
+	} else {
+		*z = *x
+	}
+}
+
+// leave takes an element to the number it stands for.
+func (f *field[E]) leave(z, x *E) {
+	if f.montgomery {
+		var one E
+		one[0] = 1
+		f.mul(z, x, &one)
+	} else {
+		*z = *x
+	}
+}
+
+// element is enter for public numbers.
+func (f *field[E]) element(x *big.Int) E {
+	z := limbsOf[E](new(big.Int).Mod(x, f.toBig(&f.m)))
+	f.enter(&z, &z)
+	return z
+}
+
+func (f *field[E]) toBig(x *E) *big.Int {
+	b := make([]byte, 8*len(*x))
+	putLittle(b, x)
+	reverse(b)
+	return new(big.Int).SetBytes(b)
+}
+
+// invert is Fermat's: x^(m-2), m prime; zero gives zero. The table of powers is read by the modulus, which is public.
+func (f *field[E]) invert(z, x *E, powers *[16]E) {
+	powers[0], powers[1] = f.one, *x
+	for i := 2; i < len(powers); i++ {
+		f.mul(&powers[i], &powers[i-1], x)
+	}
+	*z = powers[f.inverse[0]]
+	for _, nibble := range f.inverse[1:] {
+		f.sqr(z, z)
+		f.sqr(z, z)
+		f.sqr(z, z)
+		f.sqr(z, z)
+		if nibble != 0 {
+			f.mul(z, z, &powers[nibble])
+		}
+	}
+}
+
+// negativeInverse is -1/m mod 2^64 for an odd m: each step of Newton's doubles the right bits.
+func negativeInverse(m uint64) uint64 {
+	v := m
+	for range 5 {
+		v *= 2 - m*v
+	}
+	return -v
+}
+
+// zeroMask is all ones when x is zero, else zero.
+func zeroMask[E limbs](x *E) uint64 {
+	var any uint64
+	for i := range len(*x) {
+		any |= (*x)[i]
+	}
+	return ((any | -any) >> 63) - 1
+}
+
+// choose sets z to x where mask is all ones and leaves it where mask is zero.
+func choose[E limbs](z, x *E, mask uint64) {
+	for i := range len(*x) {
+		(*z)[i] ^= ((*z)[i] ^ (*x)[i]) & mask
+	}
+}
+
+// belowMask is all ones when x < y, else zero.
+func belowMask[E limbs](x, y *E) uint64 {
+	var borrow uint64
+	for i := range len(*x) {
+		_, borrow = bits.Sub64((*x)[i], (*y)[i], borrow)
+	}
+	return -borrow
+}
+
+func limbsOf[E limbs](x *big.Int) E {
+	var z E
+	b := x.FillBytes(make([]byte, 8*len(z)))
+	reverse(b)
+	setLittle(&z, b)
+	return z
+}
+
+func setLittle[E limbs](z *E, b []byte) {
+	for i := range len(*z) {
+		(*z)[i] = binary.LittleEndian.Uint64(b[8*i:])
+	}
+}
+
+func putLittle[E limbs](b []byte, x *E) {
+	for i := range len(*x) {
+		binary.LittleEndian.PutUint64(b[8*i:], (*x)[i])
+	}
+}
+
+func reverse(b []byte) {
+	for i, j := 0, len(b)-1; i < j; i, j = i+1, j-1 {
+		b[i], b[j] = b[j], b[i]
+	}
+}
+
+func setBig[E limbs](z *E, b []byte) {
+	for i := range len(*z) {
+		(*z)[i] = binary.BigEndian.Uint64(b[len(b)-8*i-8:])
+	}
+}

@@ -1,0 +1,3 @@
+package gost
+
+func accelerate[E limbs](*field[E]) {}

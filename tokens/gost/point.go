@@ -1,0 +1,94 @@
+package gost
+
+// affine is a point by its coordinates; the neutral point has none.
+type affine[E limbs] struct{ x, y E }
+
+// point is (x/z^2, y/z^3); z = 0 is the neutral point.
+type point[E limbs] struct{ x, y, z E }
+
+// work is the memory of one computation. It is one object so that it can be wiped as a whole when secrets went through it.
+type work[E limbs] struct {
+	t           [10]E
+	powers      [16]E
+	sum, other  point[E]
+	twice       point[E]
+	picked      affine[E]
+	d, e, k, r  E
+	zInverse, s E
+}
+
+// double sets z to 2x. It holds for every x; the neutral point and points of order 2 give z = 0.
+func (g *group[E]) double(w *work[E], z, x *point[E]) {
+	f := g.field
+	xx, yy, zz, slope, beta, t := &w.t[0], &w.t[1], &w.t[2], &w.t[3], &w.t[4], &w.t[5]
+	f.sqr(yy, &x.y)
+	f.sqr(zz, &x.z)
+	if g.minusThree {
+		// 3x^2 - 3z^4 = 3(x - z^2)(x + z^2)
+		f.sub(t, &x.x, zz)
+		f.add(xx, &x.x, zz)
+		f.mul(xx, xx, t)
+		f.add(slope, xx, xx)
+		f.add(slope, slope, xx)
+	} else {
+		f.sqr(xx, &x.x)
+		f.sqr(zz, zz)
+		f.mul(zz, zz, &g.a)
+		f.add(slope, xx, xx)
+		f.add(slope, slope, xx)
+		f.add(slope, slope, zz)
+	}
+	f.mul(t, &x.y, &x.z)
+	f.add(&z.z, t, t)
+	f.mul(beta, &x.x, yy)
+	f.add(beta, beta, beta)
+	f.add(beta, beta, beta)
+	f.sqr(yy, yy)
+	f.add(yy, yy, yy)
+	f.add(yy, yy, yy)
+	f.add(yy, yy, yy)
+	f.sqr(&z.x, slope)
+	f.sub(&z.x, &z.x, beta)
+	f.sub(&z.x, &z.x, beta)
+	f.sub(t, beta, &z.x)
+	f.mul(t, t, slope)
+	f.sub(&z.y, t, yy)
+}
+
+// addAffine sets z to x + y for x neither neutral nor y nor -y; -y gives z = 0 as it should, the others give nonsense. It
+// returns masks, all ones where x and y have the same first and the same second coordinate: both for x = y, and one of them
+// for x = -y.
+func (g *group[E]) addAffine(w *work[E], z, x *point[E], y *affine[E]) (sameX, sameY uint64) {
+	f := g.field
+	zz, h, r, v, t := &w.t[0], &w.t[1], &w.t[2], &w.t[3], &w.t[4]
+	f.sqr(zz, &x.z)
+	f.mul(h, &y.x, zz)
+	f.sub(h, h, &x.x)
+	f.mul(zz, zz, &x.z)
+	f.mul(r, &y.y, zz)
+	f.sub(r, r, &x.y)
+	sameX, sameY = zeroMask(h), zeroMask(r)
+	f.mul(&z.z, &x.z, h)
+	f.sqr(t, h)
+	f.mul(h, h, t)
+	f.mul(v, &x.x, t)
+	f.mul(t, &x.y, h)
+	f.sqr(&z.x, r)
+	f.sub(&z.x, &z.x, h)
+	f.sub(&z.x, &z.x, v)
+	f.sub(&z.x, &z.x, v)
+	f.sub(v, v, &z.x)
+	f.mul(v, v, r)
+	f.sub(&z.y, v, t)
+	return sameX, sameY
+}
+
+// toAffine takes a point, not the neutral one, to its coordinates.
+func (g *group[E]) toAffine(w *work[E], z *affine[E], x *point[E]) {
+	f := g.field
+	f.invert(&w.zInverse, &x.z, &w.powers)
+	f.sqr(&w.t[0], &w.zInverse)
+	f.mul(&z.x, &x.x, &w.t[0])
+	f.mul(&w.t[0], &w.t[0], &w.zInverse)
+	f.mul(&z.y, &x.y, &w.t[0])
+}
