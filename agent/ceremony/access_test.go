@@ -349,7 +349,7 @@ func TestAuthenticationIsBoundToTheOrigin(t *testing.T) {
 			alg.Scheme = tokens.RSAPKCS1v15
 		}
 		sum := func(b []byte) []byte { d := alg.Hash.New(); d.Write(b); return d.Sum(nil) }
-		public := parse(certificate.DER).parsed.RawSubjectPublicKeyInfo
+		public := parse(certificate.DER).parsed.Public
 		require.NoError(t, signature.Check(public, alg, sum(slices.Concat([]byte("pero-auth:1\n"), sum([]byte(portal)), sum(challenge))), token.Signature))
 		require.Error(t, signature.Check(public, alg, sum(slices.Concat([]byte("pero-auth:1\n"), sum([]byte("https://other.example")), sum(challenge))), token.Signature))
 		_, err = h.Authenticate(t.Context(), page, api.AuthenticateParams{Certificate: certificate.ID, Challenge: challenge[1:]})

@@ -1,6 +1,7 @@
 package ceremony
 
 import (
+	"fmt"
 	"mime"
 	"strings"
 
@@ -16,15 +17,33 @@ const (
 	raw      = "raw"
 )
 
-// digestAlgorithm reads a digest's name. Streebog has a name in the protocol and no key here that could sign it yet.
+// digestAlgorithm reads a digest's name.
 func digestAlgorithm(member, name string) (tokens.Hash, error) {
-	switch h := tokens.Hash(name); h {
-	case "":
-		return tokens.SHA256, nil
-	case tokens.SHA256, tokens.SHA384, tokens.SHA512:
-		return h, nil
+	h := tokens.Hash(name)
+	if h == "" {
+		h = tokens.SHA256
 	}
-	return "", &api.Error{Reason: api.AlgorithmUnsupported, Member: member}
+	if h.Size() == 0 {
+		return "", &api.Error{Reason: api.AlgorithmUnsupported, Member: member}
+	}
+	return h, nil
+}
+
+// digestFor reads the name of the digest that a key is to sign. A GOST key has its own and takes no other, and no other key takes that.
+func digestFor(key tokens.KeyAlgorithm, member, name string) (tokens.Hash, error) {
+	own := tokens.HashOf(key)
+	if name == "" && isGOST(key) {
+		return own, nil
+	}
+	h, err := digestAlgorithm(member, name)
+	if err == nil && h != own && (isGOST(key) || h == tokens.Streebog256 || h == tokens.Streebog512) {
+		err = &api.Error{Reason: api.AlgorithmUnsupported, Member: member, Err: fmt.Errorf("a key of kind %s does not sign %s", key, h.Name())}
+	}
+	return h, err
+}
+
+func isGOST(key tokens.KeyAlgorithm) bool {
+	return key == tokens.GOST2012256 || key == tokens.GOST2012512
 }
 
 // scheme says how a key signs.
@@ -43,6 +62,11 @@ func scheme(key tokens.KeyAlgorithm, padding string) (tokens.Scheme, error) {
 			return 0, wrong("padding", "%q is for RSA keys", padding)
 		}
 		return tokens.ECDSA, nil
+	case tokens.GOST2012256, tokens.GOST2012512:
+		if padding != "" {
+			return 0, wrong("padding", "%q is for RSA keys", padding)
+		}
+		return tokens.GOST, nil
 	}
 	return 0, refuse(api.AlgorithmUnsupported, "a key of kind %q", key)
 }

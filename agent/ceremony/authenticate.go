@@ -23,7 +23,7 @@ const (
 // one hash for all three.
 type authToken struct {
 	Format      string `json:"format"`
-	Algorithm   string `json:"algorithm"` // rsa-sha256 (PKCS#1 v1.5), ecdsa-sha256, ecdsa-sha384, ecdsa-sha512 (DER)
+	Algorithm   string `json:"algorithm"` // rsa-sha256 (PKCS#1 v1.5), ecdsa-sha256, ecdsa-sha384, ecdsa-sha512 (DER), gost2012-streebog256, gost2012-streebog512 (s || r)
 	Certificate []byte `json:"certificate"`
 	Signature   []byte `json:"signature"`
 }
@@ -60,9 +60,7 @@ func (a *Agent) Authenticate(ctx context.Context, c api.Caller, p api.Authentica
 	if err != nil {
 		return r, errors.Join(err, a.decide(c, entry, err))
 	}
-	key := signature.Key{Chain: [][]byte{h.der}, Algorithm: algorithm, Sign: func(ctx context.Context, digest []byte) ([]byte, error) {
-		return session.Sign(ctx, h.key, algorithm, digest)
-	}}
+	key := signature.Key{Chain: [][]byte{h.der}, Algorithm: algorithm, Sign: signer{session, h.key, algorithm}.sign}
 	digest := func(data []byte) []byte {
 		d := algorithm.Hash.New()
 		d.Write(data)
@@ -79,10 +77,7 @@ func (a *Agent) Authenticate(ctx context.Context, c api.Caller, p api.Authentica
 	if err != nil {
 		return r, err
 	}
-	name := "rsa-"
-	if kind == tokens.ECDSA {
-		name = "ecdsa-"
-	}
+	name := map[tokens.Scheme]string{tokens.RSAPKCS1v15: "rsa-", tokens.ECDSA: "ecdsa-", tokens.GOST: "gost2012-"}[kind]
 	r.Token, err = json.Marshal(authToken{"pero-auth:1", name + string(algorithm.Hash), h.der, sig})
 	if err != nil {
 		return r, fmt.Errorf("encode the answer: %w", err)

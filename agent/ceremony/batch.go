@@ -79,6 +79,11 @@ func endsAll(err error) bool {
 	}, func(e error) bool { return errors.Is(err, e) })
 }
 
+// signer lets the key of the set sign. A token that hashes does so where the message is here; of a raw signature only the digest is.
+func (p *signing) signer(session tokens.Session, hash tokens.Hash) signer {
+	return signer{session, p.key, tokens.Algorithm{Scheme: p.scheme, Hash: hash, TokenHash: p.tokenHash && p.format != raw}}
+}
+
 // batches prepares what the signatures of each hash have in common.
 func (p *signing) batches(session tokens.Session) (map[tokens.Hash]*signature.Batch, error) {
 	batches := map[tokens.Hash]*signature.Batch{}
@@ -86,11 +91,8 @@ func (p *signing) batches(session tokens.Session) (map[tokens.Hash]*signature.Ba
 		if batches[d.hash] != nil {
 			continue
 		}
-		algorithm := tokens.Algorithm{Scheme: p.scheme, Hash: d.hash}
-		key := signature.Key{Chain: p.chain, Algorithm: algorithm, Sign: func(ctx context.Context, digest []byte) ([]byte, error) {
-			return session.Sign(ctx, p.key, algorithm, digest)
-		}}
-		b, err := key.Batch()
+		s := p.signer(session, d.hash)
+		b, err := signature.Key{Chain: p.chain, Algorithm: s.algorithm, Sign: s.sign}.Batch()
 		if err != nil {
 			return nil, err
 		}
@@ -126,6 +128,7 @@ func (a *Agent) signOne(ctx context.Context, batch *signature.Batch, p *signing,
 // hand turns results into the answer's members: small ones as they are, large ones as downloads of this connection.
 func (a *Agent) hand(c api.Caller, p *signing, results []*result, errs []error) ([]api.Signature, error) {
 	out := make([]api.Signature, len(results))
+	by := p.hashedBy()
 	inline := 0
 	var offered []uint32
 	for i, s := range results {
@@ -134,6 +137,7 @@ func (a *Agent) hand(c api.Caller, p *signing, results []*result, errs []error) 
 			out[i].Error = a.worded(errs[i])
 			continue
 		}
+		out[i].HashedBy = by
 		if inline += s.small.Len(); s.file == nil && s.sealed == nil && inline <= maxInlineSum {
 			out[i].Signature = s.small.Bytes()
 			continue

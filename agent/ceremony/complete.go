@@ -129,18 +129,16 @@ func (a *Agent) install(ctx context.Context, s tokens.Session, at carrier, issue
 	return err
 }
 
-// prove signs random octets and holds the signature against the certificate.
-func prove(ctx context.Context, s tokens.Session, key tokens.KeyID, c certificate) error {
-	kind, err := scheme(c.algorithm, "")
+// prove signs random octets, in the way that documents are signed, and holds the signature against the certificate.
+func prove(ctx context.Context, s tokens.Session, id tokens.KeyID, c certificate) error {
+	key, err := newSigner(ctx, s, id, c.algorithm)
 	if err != nil {
 		return err
 	}
-	algorithm := tokens.Algorithm{Scheme: kind, Hash: tokens.HashOf(c.algorithm)}
-	digest := make([]byte, algorithm.Hash.Size())
-	rand.Read(digest)
-	_, err = signature.Raw(ctx, signature.Key{Chain: [][]byte{c.der}, Algorithm: algorithm, Sign: func(ctx context.Context, d []byte) ([]byte, error) {
-		return s.Sign(ctx, key, algorithm, d)
-	}}, digest)
+	octets := make([]byte, 2+32)
+	rand.Read(octets)
+	octets[0], octets[1] = 0x04, 32 // a DER OCTET STRING
+	_, err = signature.Signed(ctx, c.parsed.Public, key.algorithm, key.sign, octets)
 	return err
 }
 
@@ -174,7 +172,7 @@ func (a *Agent) checkIssued(e journal.Enrollment, sent [][]byte) ([][]byte, erro
 	if len(rest) > maxIssued {
 		return nil, wrong("certificates", "%d", len(rest))
 	}
-	i := slices.IndexFunc(rest, func(c *x509.Certificate) bool { return bytes.Equal(c.RawSubjectPublicKeyInfo, e.Public) })
+	i := slices.IndexFunc(rest, func(c *x509.Certificate) bool { return tokens.SamePublic(c.RawSubjectPublicKeyInfo, e.Public) })
 	if i < 0 {
 		return nil, refuse(api.CertificateMismatch, "none of the %d certificates is of the key of enrolment %s", len(rest), e.ID)
 	}
@@ -193,7 +191,7 @@ func (a *Agent) checkIssued(e journal.Enrollment, sent [][]byte) ([][]byte, erro
 	chain := [][]byte{leaf.Raw}
 	for top := leaf; len(rest) > 0; {
 		i := slices.IndexFunc(rest, func(c *x509.Certificate) bool {
-			return bytes.Equal(c.RawSubject, top.RawIssuer) && !c.Equal(top) && top.CheckSignatureFrom(c) == nil
+			return bytes.Equal(c.RawSubject, top.RawIssuer) && !c.Equal(top) && issued(top, c)
 		})
 		if i < 0 {
 			return nil, refuse(api.CertificateMismatch, "%d certificates that came with it do not belong to its chain", len(rest))
@@ -205,6 +203,12 @@ func (a *Agent) checkIssued(e journal.Enrollment, sent [][]byte) ([][]byte, erro
 		chain = append(chain, top.Raw)
 	}
 	return chain, nil
+}
+
+// issued says whether an authority's certificate c issued the other, whatever the algorithm.
+func issued(one, c *x509.Certificate) bool {
+	return c.BasicConstraintsValid && c.IsCA && (c.KeyUsage == 0 || c.KeyUsage&x509.KeyUsageCertSign != 0) &&
+		signature.CheckSigned(c.RawSubjectPublicKeyInfo, one.Raw) == nil
 }
 
 // compare logs where the issued name differs from the requested one. An authority may correct and add: that is its office.

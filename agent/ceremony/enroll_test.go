@@ -157,7 +157,7 @@ func TestEnrollRefusesWithoutAWindow(t *testing.T) {
 	}{
 		"unknown token": {api.TokenNotFound, "", func(p *api.EnrollParams) { p.Token = "00" }},
 		"rsa-1024":      {api.AlgorithmUnsupported, "key.algorithm", func(p *api.EnrollParams) { p.Key.Algorithm = "rsa-1024" }},
-		"gost":          {api.AlgorithmUnsupported, "key.algorithm", func(p *api.EnrollParams) { p.Key.Algorithm = "gost2012-256" }},
+		"gost 94":       {api.AlgorithmUnsupported, "key.algorithm", func(p *api.EnrollParams) { p.Key.Algorithm = "gost94" }},
 		"parameter set": {api.BadRequest, "key.parameterSet", func(p *api.EnrollParams) { p.Key.ParameterSet = "A" }},
 		"check digit":   {api.BadRequest, "subject.inn", func(p *api.EnrollParams) { p.Subject.INN = "500100732258" }},
 		"e-mail":        {api.BadRequest, "subject.email", func(p *api.EnrollParams) { p.Subject.Email = "nobody" }},

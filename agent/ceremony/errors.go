@@ -46,6 +46,7 @@ var reasons = []struct {
 	{tokens.ErrInUse, api.Conflict},
 	{tokens.ErrModuleCrashed, api.ModuleCrashed},
 	{tokens.ErrStorage, api.StorageFailed},
+	{tokens.ErrForeignContainer, api.ContainerForeign},
 	{signature.ErrDocumentChanged, api.DocumentChanged},
 	{signature.ErrAlgorithm, api.AlgorithmUnsupported},
 	{signature.ErrDigest, api.DigestMismatch},

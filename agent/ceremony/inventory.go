@@ -21,9 +21,10 @@ type carrier struct {
 type holding struct {
 	carrier
 	certificate
-	key    tokens.KeyID
-	always bool     // the key wants the PIN for every signature
-	others [][]byte // the other certificates of the same token: possible issuers
+	key       tokens.KeyID
+	always    bool     // the key wants the PIN for every signature
+	tokenHash bool     // the token makes the digest of what the key signs
+	others    [][]byte // the other certificates of the same token: possible issuers
 }
 
 // places remembers where certificates and tokens were seen, so that a signature asks one token and not all of them, and a token that its
@@ -135,7 +136,9 @@ func (a *Agent) holdings(ctx context.Context, at carrier) ([]holding, error) {
 		h := holding{carrier: at, certificate: parse(c.DER), key: c.Key}
 		h.others = slices.Concat(all[:i], all[i+1:])
 		for _, k := range keys {
-			h.always = h.always || k.ID == c.Key && k.AlwaysAuthenticate
+			if k.ID == c.Key {
+				h.always, h.tokenHash = h.always || k.AlwaysAuthenticate, h.tokenHash || k.TokenHash
+			}
 		}
 		a.places.put(h)
 		list[i] = h

@@ -2,9 +2,7 @@ package ceremony
 
 import (
 	"context"
-	"encoding/asn1"
 
-	"github.com/perosign/pero/agent/names"
 	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/api"
 	"github.com/perosign/pero/tokens"
@@ -62,9 +60,7 @@ func (a *Agent) planRenewal(ctx context.Context, p api.RenewParams, app *applica
 	if p.Key != nil {
 		app.algorithm = tokens.KeyAlgorithm(p.Key.Algorithm)
 	}
-	if app.subject, err = names.Parse(app.old.parsed.RawSubject); err != nil {
-		return err
-	}
+	app.subject = app.old.subject
 	if p.Extensions == nil {
 		app.extensions = extensionsFrom(app.old.certificate)
 	}
@@ -73,15 +69,10 @@ func (a *Agent) planRenewal(ctx context.Context, p api.RenewParams, app *applica
 
 // extensionsFrom asks for what the old certificate had, as far as that is for a holder to ask.
 func extensionsFrom(c certificate) signature.Extensions {
+	had := c.parsed.Extensions
 	e := signature.Extensions{
-		KeyUsage: usages(c.parsed.KeyUsage), ExtendedKeyUsage: purposes(c.parsed), Email: c.parsed.EmailAddresses, DNS: c.parsed.DNSNames,
-	}
-	for _, id := range c.parsed.PolicyIdentifiers {
-		e.CertificatePolicies = append(e.CertificatePolicies, id.String())
-	}
-	var tool string
-	if _, err := asn1.Unmarshal(extension(c.parsed, oidSubjectSignTool), &tool); err == nil {
-		e.SubjectSignTool = tool
+		KeyUsage: had.KeyUsage, ExtendedKeyUsage: had.ExtendedKeyUsage, CertificatePolicies: had.CertificatePolicies,
+		Email: had.Email, DNS: had.DNS, SubjectSignTool: had.SubjectSignTool,
 	}
 	if e.Check() != nil {
 		// An odd old certificate must not stop its renewal.

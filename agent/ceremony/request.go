@@ -110,15 +110,11 @@ func sessionKey(ctx context.Context, s tokens.Session, id string) (tokens.Key, e
 // makeRequest signs the request with the new key and, for a renewal, the application with the old one.
 func (a *Agent) makeRequest(ctx context.Context, app *application, fresh, old tokens.Session, e *journal.Enrollment) error {
 	api.Report(ctx, api.Progress{Step: api.StepRequest})
-	kind, err := scheme(app.algorithm, "")
+	key, err := newSigner(ctx, fresh, tokens.KeyID(e.Key), app.algorithm)
 	if err != nil {
 		return err
 	}
-	algorithm := tokens.Algorithm{Scheme: kind, Hash: tokens.HashOf(app.algorithm)}
-	sign := func(ctx context.Context, digest []byte) ([]byte, error) {
-		return fresh.Sign(ctx, tokens.KeyID(e.Key), algorithm, digest)
-	}
-	csr, err := signature.CSR(ctx, e.Public, algorithm, sign, app.subject, app.extensions)
+	csr, err := signature.CSR(ctx, e.Public, key.algorithm, key.sign, app.subject, app.extensions)
 	if err != nil {
 		return err
 	}
@@ -135,15 +131,12 @@ func (a *Agent) makeRequest(ctx context.Context, app *application, fresh, old to
 
 // signRequest wraps a request into an attached signature of the old key.
 func (a *Agent) signRequest(ctx context.Context, old *holding, s tokens.Session, csr []byte) ([]byte, error) {
-	kind, err := scheme(old.algorithm, "")
+	by, err := newSigner(ctx, s, old.key, old.algorithm)
 	if err != nil {
 		return nil, err
 	}
-	algorithm := tokens.Algorithm{Scheme: kind, Hash: tokens.HashOf(old.algorithm)}
-	key := signature.Key{Chain: a.chain(*old), Algorithm: algorithm, Sign: func(ctx context.Context, digest []byte) ([]byte, error) {
-		return s.Sign(ctx, old.key, algorithm, digest)
-	}}
-	h := algorithm.Hash.New()
+	key := signature.Key{Chain: a.chain(*old), Algorithm: by.algorithm, Sign: by.sign}
+	h := by.algorithm.Hash.New()
 	h.Write(csr)
 	what := signature.Document{Digest: h.Sum(nil), Content: bytes.NewReader(csr), Size: int64(len(csr)), MediaType: requestType}
 	var out bytes.Buffer

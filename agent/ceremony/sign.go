@@ -107,6 +107,9 @@ func (a *Agent) sign(ctx context.Context, c api.Caller, p api.SignParams, asWrit
 		err = failed[0]
 	}
 	entry.Failed = len(failed)
+	if err == nil {
+		entry.HashedBy = plan.hashedBy()
+	}
 	if e := a.decide(c, entry, err); e != nil {
 		err = e
 	}
@@ -147,8 +150,7 @@ func (a *Agent) planSigning(ctx context.Context, c api.Caller, p api.SignParams)
 	case len(p.Documents) > maxDocuments:
 		return nil, refuse(api.DocumentTooLarge, "%d documents, at most %d in one request", len(p.Documents), maxDocuments)
 	}
-	digest, err := digestAlgorithm("digest", p.Digest)
-	if err != nil {
+	if _, err := digestAlgorithm("digest", p.Digest); err != nil {
 		return nil, err
 	}
 	h, err := a.findForUse(ctx, p.Certificate)
@@ -162,6 +164,10 @@ func (a *Agent) planSigning(ctx context.Context, c api.Caller, p api.SignParams)
 	if plan.scheme, err = scheme(h.algorithm, p.Padding); err != nil {
 		return nil, err
 	}
+	digest, err := digestFor(h.algorithm, "digest", p.Digest)
+	if err != nil {
+		return nil, err
+	}
 	ids := map[string]bool{}
 	for i, d := range p.Documents {
 		member := fmt.Sprintf("documents[%d]", i)
@@ -169,7 +175,7 @@ func (a *Agent) planSigning(ctx context.Context, c api.Caller, p api.SignParams)
 			return nil, wrong(member+".id", "two documents share it")
 		}
 		ids[d.ID] = true
-		document, err := a.planDocument(c, d, digest, p.Digest == "", plan.attached, member)
+		document, err := a.planDocument(c, d, plan, digest, p.Digest == "", member)
 		if err == nil {
 			err = a.keepApart(c, p.Format, &document, member)
 		}
@@ -183,7 +189,7 @@ func (a *Agent) planSigning(ctx context.Context, c api.Caller, p api.SignParams)
 }
 
 // planDocument looks at one document. digest is what the signature uses; where the page did not say, a given digest says it.
-func (a *Agent) planDocument(c api.Caller, d api.Document, digest tokens.Hash, free, attach bool, member string) (document, error) {
+func (a *Agent) planDocument(c api.Caller, d api.Document, plan *signing, digest tokens.Hash, free bool, member string) (document, error) {
 	out := document{id: d.ID, name: d.Name, mediaType: d.MediaType, hash: digest}
 	switch {
 	case len(d.ID) > maxID:
@@ -196,15 +202,16 @@ func (a *Agent) planDocument(c api.Caller, d api.Document, digest tokens.Hash, f
 	}
 	switch {
 	case d.Digest != nil && d.Upload == nil && d.Content == nil:
-		given, err := digestAlgorithm(member+".digest.algorithm", d.Digest.Algorithm)
+		if d.Digest.Algorithm == "" {
+			return out, wrong(member+".digest.algorithm", "missing")
+		}
+		given, err := digestFor(plan.algorithm, member+".digest.algorithm", d.Digest.Algorithm)
 		switch {
 		case err != nil:
 			return out, err
-		case d.Digest.Algorithm == "":
-			return out, wrong(member+".digest.algorithm", "missing")
 		case len(d.Digest.Value) != given.Size():
 			return out, wrong(member+".digest.value", "%d octets are not a %s digest", len(d.Digest.Value), given)
-		case attach:
+		case plan.attached:
 			return out, wrong(member+".digest", "an attached signature needs the content")
 		case given != digest && !free:
 			return out, &api.Error{Reason: api.DigestMismatch, Member: member + ".digest.algorithm"}
@@ -223,7 +230,7 @@ func (a *Agent) planDocument(c api.Caller, d api.Document, digest tokens.Hash, f
 		if err != nil {
 			return out, err
 		}
-		if attach && u.content() == nil {
+		if plan.attached && u.content() == nil {
 			return out, wrong(member+".upload", "it was opened as detached: the content was not kept")
 		}
 		out.shown, out.size, out.content, out.upload = hex.EncodeToString(sum), u.size, u.content, d.Upload
@@ -245,6 +252,9 @@ func (a *Agent) planDocument(c api.Caller, d api.Document, digest tokens.Hash, f
 	}
 	return out, wrong(member, "exactly one of content, upload and digest")
 }
+
+// hashedBy says who makes the digests that the key signs.
+func (p *signing) hashedBy() string { return p.signer(nil, "").hashedBy() }
 
 // fingerprint says what is asked in a way that does not depend on how the documents came.
 func (p *signing) fingerprint() (string, error) {

@@ -52,6 +52,7 @@ func TestSignOneSetWithOnePIN(t *testing.T) {
 	last := list[len(list)-1]
 	require.Equal(t, journal.Decision{
 		Origin: portal, Act: "sign", Token: last.Token, Certificate: last.Certificate, Documents: last.Documents, Decision: "agreed", Result: "ok",
+		HashedBy: "agent",
 	}, last)
 	require.Len(t, last.Documents, 9)
 }

@@ -24,7 +24,7 @@ func (a *Agent) Verify(ctx context.Context, c api.Caller, p api.VerifyParams) (r
 	if err != nil {
 		return r, err
 	}
-	digest, err := digester(p)
+	digest, err := a.digester(c, p)
 	if err != nil {
 		return r, err
 	}
@@ -35,8 +35,10 @@ func (a *Agent) Verify(ctx context.Context, c api.Caller, p api.VerifyParams) (r
 		}
 		return r, err
 	}
-	if p.Upload != nil {
-		a.spool.release(parcel{c.Conn, *p.Upload})
+	for _, number := range []*uint32{p.Upload, p.DocumentUpload} {
+		if number != nil {
+			a.spool.release(parcel{c.Conn, *number})
+		}
 	}
 	r.Valid = len(report.Signers) > 0
 	for _, s := range report.Signers {
@@ -81,10 +83,16 @@ func (a *Agent) signed(c api.Caller, p api.VerifyParams) (io.Reader, error) {
 }
 
 // digester digests the detached document; nil when none was given.
-func digester(p api.VerifyParams) (func(tokens.Hash) ([]byte, error), error) {
+func (a *Agent) digester(c api.Caller, p api.VerifyParams) (func(tokens.Hash) ([]byte, error), error) {
 	switch {
-	case p.Document != nil && p.Digest != nil:
-		return nil, wrong("document", "either the document or its digest")
+	case p.Document != nil && p.Digest != nil, p.DocumentUpload != nil && (p.Document != nil || p.Digest != nil):
+		return nil, wrong("document", "one of the document, its upload and its digest")
+	case p.DocumentUpload != nil:
+		u, err := a.spool.upload(c, *p.DocumentUpload)
+		if err != nil {
+			return nil, err
+		}
+		return u.sum, nil
 	case p.Document != nil:
 		return func(h tokens.Hash) ([]byte, error) {
 			if h.Size() == 0 {

@@ -27,6 +27,7 @@ var failures = [...]error{
 	tokens.ErrExists,
 	tokens.ErrInUse,
 	tokens.ErrModuleCrashed,
+	tokens.ErrForeignContainer,
 	tokens.ErrStorage,
 	context.Canceled,
 	context.DeadlineExceeded,
