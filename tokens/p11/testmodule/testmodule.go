@@ -1,6 +1,12 @@
-// Package testmodule builds a small real PKCS#11 module for tests: one token with one key pair (CKA_ID 01) and its certificate, signing by
-// OpenSSL's libcrypto, and what no soft token does: a PIN that locks, a PIN pad, a key that always authenticates, a read-only token,
-// removal, a module that crashes or hangs.
+// Package testmodule builds a real PKCS#11 module for tests: one token that makes and keeps keys (GOST R 34.10-2012 as Rutoken has them, EC,
+// RSA) by OpenSSL's libcrypto and its GOST engine, and does what no soft token does: a PIN that locks, a PIN pad, a key that always
+// authenticates, a read-only token, removal, a module that crashes or hangs, a token whose signatures come in the wrong order.
+//
+// Programs that are no Go tests have it built by one line:
+//
+//	go run ./tokens/p11/testmodule/build OUT.so
+//
+// and need to write its control file only: OUT.so.control, which may be empty. The PIN is 1234.
 //
 // The module obeys a control file, which it reads anew at each call: the file that the environment variable PERO_TEST_MODULE_CONTROL names,
 // or, without it, the library's own path with ".control" at the end (Build gives each test a copy of its own). One setting a line, a
@@ -9,7 +15,13 @@
 //	present 0|1         [1] the token is in the reader; sessions die when it is not
 //	label TEXT          [Test token]
 //	serial TEXT         [0123456789abcdef]
-//	key ec|rsa          [ec] P-256 or RSA-2048
+//	model TEXT          [Test card]
+//	manufacturer TEXT   [Pero] of the token
+//	library TEXT        [Pero] manufacturer of the library (CK_INFO)
+//	key KIND            [ec] what is there from the beginning, CKA_ID 01 with its certificate: ec (P-256), rsa (2048), gost256 (CryptoPro-A),
+//	                    gost512 (TC26-512-A), none. Another KIND hides that of the one before. Keys made later are there always.
+//	raw 0|1             [1] the CKA_VALUE of a GOST public key is X || Y, as Rutoken has it; 0: in a DER OCTET STRING, as OpenSC has it
+//	signature HOW       [right] how GOST signatures come: right, swapped (r || s), reversed (all octets), little (each half), wrong
 //	pin TEXT            [1234] 4 to 16 octets
 //	tries N             [3] wrong PINs until it locks
 //	pinset 0|1          [1] a user PIN is there (CKF_USER_PIN_INITIALIZED)
@@ -18,21 +30,22 @@
 //	always 0|1          [0] CKA_ALWAYS_AUTHENTICATE
 //	pinpad 0|1          [0] CKF_PROTECTED_AUTHENTICATION_PATH; a PIN from the program is refused
 //	pad right|wrong|cancel|wait  [right] what the person does at the pad; wait: nothing yet
-//	nopublic 0|1        [0] there is no public key object
-//	nocertificate 0|1   [0]
+//	nopublic 0|1        [0] public key objects are hidden
+//	nocertificate 0|1   [0] certificates are hidden
 //	neighbour 0|1       [0] a second reader, before this one, whose card cannot be read
 //	sessions N          [0] how many can be open; 0: enough
 //	crash FUNCTION      abort() when it is called: "crash C_Sign"
 //	hang FUNCTION       it does not return while the line stands
 //	fail FUNCTION CODE  it returns CODE: "fail C_GenerateKeyPair 0x31"
 //
-// A context-specific login is called C_Login(CKU_CONTEXT_SPECIFIC) in such lines. Beside the control file the module keeps CONTROL.tries (the
-// count of wrong PINs, as a card does, so all processes see it), CONTROL.ec.pem and CONTROL.rsa.pem (key and certificate), and
-// CONTROL.calls (the name of each function called, one a line).
+// A context-specific login is called C_Login(CKU_CONTEXT_SPECIFIC) in such lines. Beside the control file the module keeps what outlives a
+// process: CONTROL.objects (a folder), CONTROL.tries (the count of wrong PINs, as a card does, so all processes see it), CONTROL.KIND.pem
+// (the first key and its certificate, for other programs), and CONTROL.calls (the name of each function called, one a line). Removing
+// them gives a new token.
 package testmodule
 
 import (
-	_ "embed"
+	"embed"
 	"fmt"
 	"os"
 	"os/exec"
@@ -42,8 +55,8 @@ import (
 	"testing"
 )
 
-//go:embed testdata/module.c
-var source []byte
+//go:embed testdata
+var source embed.FS
 
 // Env names the control file.
 const Env = "PERO_TEST_MODULE_CONTROL"
@@ -68,16 +81,34 @@ var compiled = sync.OnceValues(func() ([]byte, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	c, library := filepath.Join(dir, "module.c"), filepath.Join(dir, "module.so")
-	if err := os.WriteFile(c, source, 0o600); err != nil {
+	library := filepath.Join(dir, "module.so")
+	if err := Compile(library); err != nil {
 		return nil, err
-	}
-	if out, err := exec.Command("gcc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC", "-fvisibility=hidden", "-pthread",
-		"-o", library, c, "-lcrypto", "-ldl").CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("build the test module: %w\n%s\ngcc and libssl-dev are needed: run make deps", err, out)
 	}
 	return os.ReadFile(library)
 })
+
+// Compile builds the module as the file library.
+func Compile(library string) error {
+	dir, err := os.MkdirTemp("", "testmodule")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := os.CopyFS(dir, source); err != nil {
+		return err
+	}
+	sources, err := filepath.Glob(filepath.Join(dir, "testdata", "*.c"))
+	if err != nil {
+		return err
+	}
+	args := []string{"-std=gnu11", "-D_GNU_SOURCE", "-DOPENSSL_SUPPRESS_DEPRECATED", "-Wall", "-Wextra", "-Werror", "-O1", "-shared", "-fPIC",
+		"-fvisibility=hidden", "-pthread", "-I/usr/include/p11-kit-1", "-o", library}
+	if out, err := exec.Command("gcc", append(append(args, sources...), "-lcrypto", "-ldl")...).CombinedOutput(); err != nil {
+		return fmt.Errorf("build the test module: %w\n%s\ngcc, libssl-dev and libp11-kit-dev are needed: run make deps", err, out)
+	}
+	return nil
+}
 
 // Control writes the control file of a library that Build gave. It is replaced as a whole, so the module never reads half of it.
 func Control(t testing.TB, library string, settings ...string) {
