@@ -1,10 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/rsa"
 	"crypto/x509"
 	"database/sql"
 	"errors"
@@ -15,7 +12,9 @@ import (
 	"time"
 
 	"github.com/perosign/pero/agent/names"
+	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/portal/ca"
+	"github.com/perosign/pero/tokens"
 )
 
 // postRenewal opens a re-issue of one of the person's certificates, or gives the one that is open: its request id is the same
@@ -207,7 +206,7 @@ func (s *server) findIssued(w http.ResponseWriter, r *http.Request, p person) (a
 		return nil, err
 	}
 	for _, c := range list {
-		if !bytes.Equal(c.parsed.RawSubjectPublicKeyInfo, csr.RawSubjectPublicKeyInfo) {
+		if !tokens.SamePublic(c.parsed.RawSubjectPublicKeyInfo, csr.RawSubjectPublicKeyInfo) {
 			continue
 		}
 		var id string
@@ -223,15 +222,13 @@ func (s *server) findIssued(w http.ResponseWriter, r *http.Request, p person) (a
 	return nil, refuse(http.StatusNotFound, notFound)
 }
 
-// keyWords names a certificate's key in the protocol's words.
+// keyWords names a certificate's key in the protocol's words; "" where it has none.
 func keyWords(c *x509.Certificate) string {
-	switch k := c.PublicKey.(type) {
-	case *rsa.PublicKey:
-		return "rsa-" + strconv.Itoa(k.N.BitLen())
-	case *ecdsa.PublicKey:
-		return "ec-p" + strconv.Itoa(k.Curve.Params().BitSize)
+	algorithm, err := signature.KeyAlgorithmOf(c.RawSubjectPublicKeyInfo)
+	if err != nil {
+		return ""
 	}
-	return c.PublicKeyAlgorithm.String()
+	return string(algorithm)
 }
 
 func clockAnswer(http.ResponseWriter, *http.Request) (any, error) {

@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/perosign/pero/tokens"
 )
 
 func main() {
@@ -35,8 +37,10 @@ func run(ctx context.Context, args []string) error {
 	flags.StringVar(&c.SMTPFrom, "smtp-from", "portal@pero.example", "`address` that letters come from")
 	flags.IntVar(&c.AgentPort, "agent-port", 14741, "`port` that Pero listens on")
 	flags.StringVar(&c.List, "ca-list", "", "`file` with the ministry's list of accredited authorities (XML); kept from then on")
+	algorithm := flags.String("ca-algorithm", string(tokens.GOST2012256), "`kind` of the authority's keys when it is new: gost2012-256, gost2012-512 or ec-p256")
 	flags.DurationVar(&c.Life, "life", 455*24*time.Hour, "how long a citizen's certificate lives")
 	flags.Parse(args)
+	c.Algorithm = tokens.KeyAlgorithm(*algorithm)
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected %q: see pero-portal -help", flags.Arg(0))
 	}

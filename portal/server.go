@@ -12,6 +12,7 @@ import (
 
 	js "github.com/perosign/pero/api/js"
 	"github.com/perosign/pero/portal/ca"
+	"github.com/perosign/pero/tokens"
 )
 
 // config is what the command line says.
@@ -23,6 +24,7 @@ type config struct {
 	SMTPFrom  string
 	List      string // file with the ministry's list of authorities
 	Life      time.Duration
+	Algorithm tokens.KeyAlgorithm // of a new authority's keys
 	Log       *slog.Logger
 }
 
@@ -61,7 +63,7 @@ func newServer(ctx context.Context, c config) (*server, error) {
 	}
 	s := &server{config: c, host: c.Base[len("http://"):], store: st, outbox: newOutbox(st, words, m, c.Log), log: c.Log}
 	st.committed = s.outbox.poke
-	s.ca, err = ca.Open(ca.Config{Folder: filepath.Join(c.State, "ca"), Base: c.Base, Life: c.Life, Register: register{st}})
+	s.ca, err = ca.Open(ca.Config{Folder: filepath.Join(c.State, "ca"), Base: c.Base, Life: c.Life, Algorithm: c.Algorithm, Register: register{st}})
 	if err != nil {
 		return nil, fmt.Errorf("certification authority: %w", err)
 	}

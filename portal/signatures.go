@@ -2,14 +2,10 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"crypto/sha512"
 	"crypto/x509"
 	"database/sql"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -24,17 +20,6 @@ import (
 	"github.com/perosign/pero/portal/ca"
 	"github.com/perosign/pero/tokens"
 )
-
-const documentLimit = 4 << 30
-
-// document is what the portal remembers of a document that was sent for a detached signature: it flows by and leaves its digests.
-type document struct {
-	ID     string `json:"id"`
-	Name   string `json:"name"`
-	Size   int64  `json:"size"`
-	SHA256 string `json:"sha256"`
-	sums   map[tokens.Hash][]byte
-}
 
 // signatureReport is who signed, when and with what, and whether the certificate is good now.
 type signatureReport struct {
@@ -65,38 +50,6 @@ type signerReport struct {
 	Own         bool       `json:"own"` // signed by the person who is signed in
 }
 
-func (s *server) postDocument(w http.ResponseWriter, r *http.Request, p person) (any, error) {
-	d := document{ID: randomID(), Name: fileName(r.URL.Query().Get("name")), sums: map[tokens.Hash][]byte{}}
-	h256, h384, h512 := sha256.New(), sha512.New384(), sha512.New()
-	n, err := io.CopyBuffer(io.MultiWriter(h256, h384, h512), http.MaxBytesReader(w, r.Body, documentLimit), make([]byte, 256<<10))
-	if err != nil {
-		return nil, uploadProblem(err, d.Name)
-	}
-	d.Size, d.SHA256 = n, hex.EncodeToString(h256.Sum(nil))
-	_, err = s.store.db.ExecContext(r.Context(), `INSERT INTO documents (id, person, name, size, sha256, sha384, sha512, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		d.ID, p.ID, d.Name, d.Size, h256.Sum(nil), h384.Sum(nil), h512.Sum(nil), time.Now().Unix())
-	return d, err
-}
-
-func uploadProblem(err error, name string) error {
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
-		return &problem{Status: http.StatusRequestEntityTooLarge, Code: documentTooLarge, Values: map[string]string{"name": name}}
-	}
-	return &problem{Status: http.StatusBadRequest, Code: uploadBroken, Values: map[string]string{"name": name}, Err: err}
-}
-
-func (s *store) document(ctx context.Context, id string, person int64) (d document, err error) {
-	var h256, h384, h512 []byte
-	err = s.db.QueryRowContext(ctx, `SELECT id, name, size, sha256, sha384, sha512 FROM documents WHERE id = ? AND person = ?`, id, person).
-		Scan(&d.ID, &d.Name, &d.Size, &h256, &h384, &h512)
-	if errors.Is(err, sql.ErrNoRows) {
-		return d, refuse(http.StatusNotFound, notFound)
-	}
-	d.SHA256, d.sums = hex.EncodeToString(h256), map[tokens.Hash][]byte{tokens.SHA256: h256, tokens.SHA384: h384, tokens.SHA512: h512}
-	return d, err
-}
-
 // postSignature keeps a signature and says what it is worth. It goes through a file: an attached one is as large as its document.
 func (s *server) postSignature(w http.ResponseWriter, r *http.Request, p person) (any, error) {
 	report := signatureReport{ID: randomID(), CreatedAt: time.Now().UTC().Truncate(time.Second), Name: fileName(r.URL.Query().Get("name"))}
@@ -107,12 +60,7 @@ func (s *server) postSignature(w http.ResponseWriter, r *http.Request, p person)
 			return nil, err
 		}
 		report.Name, report.Size, report.SHA256 = d.Name, d.Size, d.SHA256
-		digest = func(h tokens.Hash) ([]byte, error) {
-			if sum, ok := d.sums[h]; ok {
-				return sum, nil
-			}
-			return nil, fmt.Errorf("no digest by %v", h)
-		}
+		digest = d.digest
 	}
 	f, err := os.CreateTemp(s.folder(), ".new-*") // mode 0600
 	if err != nil {

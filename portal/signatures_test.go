@@ -124,6 +124,9 @@ func selfSigned(t *testing.T, key crypto.Signer) *x509.Certificate {
 	return cert
 }
 
+// engine is the configuration that gives openssl GOST.
+const engine = "openssl_conf = init\n[init]\nengines = engines\n[engines]\ngost = gost\n[gost]\ndefault_algorithms = ALL\n"
+
 func TestSignatures(t *testing.T) {
 	p := start(t)
 	v := p.citizen(1)
@@ -157,9 +160,11 @@ func TestSignatures(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.p7s"), file, 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.txt"), text, 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "openssl.cnf"), []byte(engine), 0o600))
 	ssl := func(args ...string) {
 		cmd := exec.Command("openssl", args...)
 		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "OPENSSL_CONF="+filepath.Join(dir, "openssl.cnf"))
 		out, err := cmd.CombinedOutput()
 		require.NoError(t, err, string(out))
 	}

@@ -2,8 +2,6 @@ package ca
 
 import (
 	"context"
-	"crypto"
-	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -13,6 +11,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/perosign/pero/tokens"
 )
 
 // Config opens an Authority.
@@ -21,6 +21,8 @@ type Config struct {
 	Base     string        // "http://127.0.0.1:14780": the address the certificates name for CRL, OCSP and issuers
 	Life     time.Duration // of a citizen's certificate; 15 months when 0
 	Register Register
+	// Algorithm of the keys that a new folder gets: gost2012-256 (when ""), gost2012-512 or ec-p256. A folder that has keys keeps them.
+	Algorithm tokens.KeyAlgorithm
 }
 
 // Authority issues and revokes.
@@ -38,7 +40,7 @@ type Authority struct {
 
 type pair struct {
 	cert *x509.Certificate
-	key  crypto.Signer
+	key  signer
 }
 
 // Open reads the authority of a folder, or makes a new one in it.
@@ -54,19 +56,33 @@ func Open(c Config) (*Authority, error) {
 	if a.life == 0 {
 		a.life = defaultLife
 	}
+	if c.Algorithm == "" {
+		c.Algorithm = tokens.GOST2012256
+	}
 	now := time.Now()
-	a.root, err = load(c.Folder, "root", func(key crypto.Signer) ([]byte, error) {
-		t := authorityTemplate("Перо: демонстрационный корневой УЦ", rootYears, 1, now)
-		return x509.CreateCertificate(rand.Reader, t, t, key.Public(), key)
+	a.root, err = load(c.Folder, "root", c.Algorithm, func(key signer) ([]byte, error) {
+		own, err := keyIdentifier(key.public)
+		if err != nil {
+			return nil, err
+		}
+		t, err := authorityTemplate("Перо: демонстрационный корневой УЦ", rootYears, 1, key.public, own, now, nil)
+		if err != nil {
+			return nil, err
+		}
+		return key.certificate(t.subject, t)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("root: %w", err)
 	}
-	a.issuing, err = load(c.Folder, "issuing", func(key crypto.Signer) ([]byte, error) {
-		t := authorityTemplate("Перо: демонстрационный УЦ", issuingYears, 0, now)
-		t.CRLDistributionPoints = []string{a.address("root.crl")}
-		t.IssuingCertificateURL = []string{a.address("root.cer")}
-		return x509.CreateCertificate(rand.Reader, t, a.root.cert, key.Public(), a.root.key)
+	a.issuing, err = load(c.Folder, "issuing", a.root.key.algorithm, func(key signer) ([]byte, error) {
+		t, err := authorityTemplate("Перо: демонстрационный УЦ", issuingYears, 0, key.public, a.root.cert.SubjectKeyId, now, func(x *extensions) {
+			x.crlAt(a.address("root.crl"))
+			x.access("", a.address("root.cer"))
+		})
+		if err != nil {
+			return nil, err
+		}
+		return a.root.key.certificate(a.root.cert.RawSubject, t)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("issuing key: %w", err)
@@ -93,14 +109,14 @@ func (a *Authority) Entry(ctx context.Context, cert *x509.Certificate) (Entry, e
 }
 
 // load reads NAME.key and NAME.pem of a folder. The key is written first, so a certificate never stands without its key.
-func load(folder, name string, issue func(crypto.Signer) ([]byte, error)) (pair, error) {
+func load(folder, name string, algorithm tokens.KeyAlgorithm, issue func(signer) ([]byte, error)) (pair, error) {
 	keyFile, certFile := filepath.Join(folder, name+".key"), filepath.Join(folder, name+".pem")
 	key, err := readKey(keyFile)
 	if errors.Is(err, os.ErrNotExist) {
 		if _, err := os.Stat(certFile); err == nil {
 			return pair{}, fmt.Errorf("%s is there and its key is not: bring %s back from a backup", certFile, keyFile)
 		}
-		key, err = newKey()
+		key, err = newKey(algorithm)
 		if err == nil {
 			err = writeKey(keyFile, key)
 		}
@@ -127,38 +143,10 @@ func load(folder, name string, issue func(crypto.Signer) ([]byte, error)) (pair,
 	if err != nil {
 		return pair{}, fmt.Errorf("%s: %w", certFile, err)
 	}
-	if p, ok := cert.PublicKey.(interface{ Equal(crypto.PublicKey) bool }); !ok || !p.Equal(key.Public()) {
+	if !tokens.SamePublic(cert.RawSubjectPublicKeyInfo, key.public) {
 		return pair{}, fmt.Errorf("%s does not belong to %s", certFile, keyFile)
 	}
 	return pair{cert, key}, nil
-}
-
-func readKey(path string) (crypto.Signer, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	block, _ := pem.Decode(data)
-	if block == nil {
-		return nil, fmt.Errorf("%s: not PEM", path)
-	}
-	k, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	signer, ok := k.(crypto.Signer)
-	if !ok {
-		return nil, fmt.Errorf("%s: %T cannot sign", path, k)
-	}
-	return signer, nil
-}
-
-func writeKey(path string, key crypto.Signer) error {
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return err
-	}
-	return write(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
 }
 
 // write replaces a file whole or not at all.

@@ -1,13 +1,14 @@
 package ca
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/perosign/pero/agent/signature"
+	"github.com/perosign/pero/tokens"
 )
 
 // Request asks for a certificate.
@@ -26,16 +27,13 @@ func Parse(csr []byte) (*x509.CertificateRequest, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBadRequest, err)
 	}
-	if err := acceptKey(r.PublicKey); err != nil {
+	if err := acceptKey(r); err != nil {
 		return nil, err
 	}
-	switch r.SignatureAlgorithm {
-	case x509.SHA256WithRSA, x509.SHA384WithRSA, x509.SHA512WithRSA, x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS,
-		x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512:
-	default:
-		return nil, fmt.Errorf("%w: signed with %v", ErrProof, r.SignatureAlgorithm)
-	}
-	if err := r.CheckSignature(); err != nil {
+	switch _, err := signature.ParseCSR(csr); { // crypto/x509 cannot check GOST
+	case errors.Is(err, signature.ErrMalformed):
+		return nil, fmt.Errorf("%w: %w", ErrBadRequest, err)
+	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrProof, err)
 	}
 	return r, nil
@@ -55,7 +53,7 @@ func (a *Authority) Issue(ctx context.Context, r Request) (*x509.Certificate, er
 		if err != nil {
 			return nil, fmt.Errorf("register: %w", err)
 		}
-		if e.Holder != r.Holder || !bytes.Equal(cert.RawSubjectPublicKeyInfo, csr.RawSubjectPublicKeyInfo) {
+		if e.Holder != r.Holder || !tokens.SamePublic(cert.RawSubjectPublicKeyInfo, csr.RawSubjectPublicKeyInfo) {
 			return nil, ErrConflict
 		}
 		return cert, nil
@@ -63,18 +61,15 @@ func (a *Authority) Issue(ctx context.Context, r Request) (*x509.Certificate, er
 		return nil, err
 	}
 	now := time.Now()
-	t, err := citizenTemplate(r, csr, a.life, now)
+	t, err := a.citizenTemplate(r, csr, now)
 	if err != nil {
 		return nil, err
 	}
-	t.OCSPServer = []string{a.address("ocsp")}
-	t.IssuingCertificateURL = []string{a.address("issuing.cer")}
-	t.CRLDistributionPoints = []string{a.address("issuing.crl")}
-	der, err := x509.CreateCertificate(rand.Reader, t, a.issuing.cert, csr.PublicKey, a.issuing.key)
+	der, err := a.issuing.key.certificate(a.issuing.cert.RawSubject, t)
 	if err != nil {
 		return nil, fmt.Errorf("issue: %w", err)
 	}
-	e := Entry{Serial: Serial(t.SerialNumber), RequestID: r.ID, Holder: r.Holder, DER: der, IssuedAt: now}
+	e := Entry{Serial: Serial(t.serial), RequestID: r.ID, Holder: r.Holder, DER: der, IssuedAt: now}
 	if err := a.register.Add(ctx, e); err != nil { // remembered before it leaves
 		return nil, err
 	}

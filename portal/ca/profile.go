@@ -1,36 +1,23 @@
 package ca
 
 import (
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/asn1"
 	"fmt"
 	"math/big"
 	"net/url"
 	"time"
+
+	"golang.org/x/crypto/cryptobyte"
+
+	"github.com/perosign/pero/agent/names"
 )
 
-// The whole profile is in this file: which keys are made and taken, and what a certificate says. A GOST authority needs its own
-// newKey, acceptKey and the signing calls of crypto/x509 replaced; nothing else knows an algorithm.
+// What each certificate says is in this file.
 
-var (
-	oidSubjectSignTool    = asn1.ObjectIdentifier{1, 2, 643, 100, 111}
-	oidIssuerSignTool     = asn1.ObjectIdentifier{1, 2, 643, 100, 112}
-	oidIdentificationKind = asn1.ObjectIdentifier{1, 2, 643, 100, 114}
-	oidKeyUsagePeriod     = asn1.ObjectIdentifier{2, 5, 29, 16}
-	oidOCSPNoCheck        = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 5}
-	oidOGRN               = asn1.ObjectIdentifier{1, 2, 643, 100, 1}
-	oidINNLE              = asn1.ObjectIdentifier{1, 2, 643, 100, 4}
-
-	// FSB order 795: the class of the signing tool, KC1.
-	policyKC1 = []uint64{1, 2, 643, 100, 113, 1}
-)
+// The classes of the signing tool, KC1 and KC2 (FSB order 795): a higher one includes the lower.
+var policyKC1, policyKC2 = asn1.ObjectIdentifier{1, 2, 643, 100, 113, 1}, asn1.ObjectIdentifier{1, 2, 643, 100, 113, 2}
 
 // How a person was identified, for identificationKind.
 const (
@@ -45,106 +32,73 @@ const (
 	defaultSignTool         = "Pero (перо)"
 )
 
-func newKey() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) }
+var issuerTools = [4]string{defaultSignTool, "Демонстрационный УЦ «Перо»", "нет: демонстрация", "нет: демонстрация"}
 
-func acceptKey(public any) error {
-	switch k := public.(type) {
-	case *rsa.PublicKey:
-		if n := k.N.BitLen(); n < 2048 || n > 8192 || k.E < 65537 {
-			return fmt.Errorf("%w: RSA of %d bits with exponent %d; 2048 to 8192 bits and 65537 are", ErrKey, n, k.E)
-		}
-	case *ecdsa.PublicKey:
-		switch k.Curve {
-		case elliptic.P256(), elliptic.P384(), elliptic.P521():
-		default:
-			return fmt.Errorf("%w: curve %s; P-256, P-384 and P-521 are", ErrKey, k.Params().Name)
-		}
-	default:
-		return fmt.Errorf("%w: %T", ErrKey, public)
+// authorityName is the name of the root, of the issuing key or of a responder.
+func authorityName(common string) ([]byte, error) {
+	name, err := names.FromMembers(map[string]string{
+		"country": "RU", "stateOrProvince": "77 Москва", "locality": "Москва", "organization": "Перо, демонстрация", "commonName": common,
+		"ogrn": "1027700002220", "innLe": "7700001115", // made up, with right check digits
+	})
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	return name.Marshal()
 }
 
-// authorityName is the name of the root or of the issuing key.
-func authorityName(common string) pkix.Name {
-	numeric := func(oid asn1.ObjectIdentifier, s string) pkix.AttributeTypeAndValue {
-		return pkix.AttributeTypeAndValue{Type: oid, Value: asn1.RawValue{Tag: asn1.TagNumericString, Bytes: []byte(s)}}
+// authorityTemplate is an authority's certificate over depth more authorities; issuer is the identifier of the key that signs it.
+func authorityTemplate(common string, years, depth int, public, issuer []byte, now time.Time, more func(*extensions)) (template, error) {
+	subject, err := authorityName(common)
+	if err != nil {
+		return template{}, err
 	}
-	return pkix.Name{
-		Country: []string{"RU"}, Province: []string{"77 Москва"}, Locality: []string{"Москва"},
-		Organization: []string{"Перо, демонстрация"}, CommonName: common,
-		// made up, with right check digits
-		ExtraNames: []pkix.AttributeTypeAndValue{numeric(oidOGRN, "1027700002220"), numeric(oidINNLE, "7700001115")},
+	var x extensions
+	x.authorityOf(depth)
+	x.usage(keyCertSign, crlSign)
+	x.keys(public, issuer)
+	x.policies(policyKC1, policyKC2)
+	x.signTools(defaultSignTool, issuerTools)
+	if more != nil {
+		more(&x)
 	}
+	return template{newSerial(), subject, now.Add(-time.Minute), now.AddDate(years, 0, 0), public, x.list}, x.err
 }
 
-func authorityTemplate(common string, years int, depth int, now time.Time) *x509.Certificate {
-	return &x509.Certificate{
-		SerialNumber: newSerial(), Subject: authorityName(common),
-		NotBefore: now.Add(-time.Minute), NotAfter: now.AddDate(years, 0, 0),
-		IsCA: true, BasicConstraintsValid: true, MaxPathLen: depth, MaxPathLenZero: depth == 0,
-		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+func responderTemplate(public, issuer []byte, now time.Time) (template, error) {
+	subject, err := authorityName("Перо: служба OCSP")
+	if err != nil {
+		return template{}, err
 	}
-}
-
-func responderTemplate(now time.Time) *x509.Certificate {
-	return &x509.Certificate{
-		SerialNumber: newSerial(), Subject: authorityName("Перо: служба OCSP"),
-		NotBefore: now.Add(-time.Minute), NotAfter: now.Add(responderLife),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageOCSPSigning},
-		ExtraExtensions: []pkix.Extension{{Id: oidOCSPNoCheck, Value: asn1.NullBytes}},
-	}
+	var x extensions
+	x.authorityOf(-1)
+	x.usage(digitalSignature)
+	x.purposes(oidOCSPSigning)
+	x.keys(public, issuer)
+	x.add(oidOCSPNoCheck, false, func(b *cryptobyte.Builder) { b.AddBytes(asn1.NullBytes) })
+	return template{newSerial(), subject, now.Add(-time.Minute), now.Add(responderLife), public, x.list}, x.err
 }
 
 // citizenTemplate is what a citizen's certificate says. Nothing but the key and the name of the signing tool comes from the request.
-func citizenTemplate(r Request, csr *x509.CertificateRequest, life time.Duration, now time.Time) (*x509.Certificate, error) {
-	policy, err := x509.OIDFromInts(policyKC1)
-	if err != nil {
-		return nil, err
-	}
-	notBefore := now.Add(-time.Minute).Truncate(time.Second)
-	notAfter := now.Add(life).Truncate(time.Second)
-	var extra []pkix.Extension
-	for _, e := range []struct {
-		oid   asn1.ObjectIdentifier
-		value any
-	}{
-		{oidSubjectSignTool, utf8(signTool(csr))},
-		{oidIssuerSignTool, issuerSignTool{utf8(defaultSignTool), utf8("Демонстрационный УЦ «Перо»"), utf8("нет: демонстрация"), utf8("нет: демонстрация")}},
-		{oidIdentificationKind, r.Identification},
-		{oidKeyUsagePeriod, keyUsagePeriod{notBefore.UTC(), notAfter.UTC()}},
-	} {
-		der, err := asn1.Marshal(e.value)
-		if err != nil {
-			return nil, fmt.Errorf("extension %v: %w", e.oid, err)
-		}
-		extra = append(extra, pkix.Extension{Id: e.oid, Value: der})
-	}
-	spki, err := keyIdentifier(csr.PublicKey)
-	if err != nil {
-		return nil, err
-	}
-	t := &x509.Certificate{
-		SerialNumber: newSerial(), RawSubject: r.Subject, SubjectKeyId: spki,
-		NotBefore: notBefore, NotAfter: notAfter, BasicConstraintsValid: true,
-		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageEmailProtection},
-		Policies:    []x509.OID{policy}, ExtraExtensions: extra,
-	}
+func (a *Authority) citizenTemplate(r Request, csr *x509.CertificateRequest, now time.Time) (template, error) {
+	t := template{serial: newSerial(), subject: r.Subject, public: csr.RawSubjectPublicKeyInfo,
+		notBefore: now.Add(-time.Minute).Truncate(time.Second), notAfter: now.Add(a.life).Truncate(time.Second)}
+	var x extensions
+	x.authorityOf(-1)
+	x.usage(digitalSignature, nonRepudiation)
+	x.purposes(oidClientAuth, oidEmailProtection)
+	x.keys(t.public, a.issuing.cert.SubjectKeyId)
+	x.policies(policyKC1, policyKC2)
+	x.keyPeriod(t.notBefore, t.notAfter)
+	x.signTools(signTool(csr), issuerTools)
+	x.identification(r.Identification)
 	if r.Email != "" {
-		t.EmailAddresses = []string{r.Email}
+		x.email(r.Email)
 	}
-	return t, nil
+	x.crlAt(a.address("issuing.crl"))
+	x.access(a.address("ocsp"), a.address("issuing.cer"))
+	t.extensions = x.list
+	return t, x.err
 }
-
-type issuerSignTool struct{ Tool, CATool, ToolPapers, CAPapers asn1.RawValue }
-
-type keyUsagePeriod struct {
-	NotBefore time.Time `asn1:"tag:0,generalized"`
-	NotAfter  time.Time `asn1:"tag:1,generalized"`
-}
-
-func utf8(s string) asn1.RawValue { return asn1.RawValue{Tag: asn1.TagUTF8String, Bytes: []byte(s)} }
 
 // signTool is the name of the requester's tool: the one thing of the request that is the requester's to say (up to 200 characters).
 func signTool(csr *x509.CertificateRequest) string {
@@ -157,23 +111,6 @@ func signTool(csr *x509.CertificateRequest) string {
 		}
 	}
 	return defaultSignTool
-}
-
-// keyIdentifier is RFC 7093 section 2 method 1.
-func keyIdentifier(public any) ([]byte, error) {
-	der, err := x509.MarshalPKIXPublicKey(public)
-	if err != nil {
-		return nil, err
-	}
-	var spki struct {
-		Algorithm pkix.AlgorithmIdentifier
-		Key       asn1.BitString
-	}
-	if _, err := asn1.Unmarshal(der, &spki); err != nil {
-		return nil, err
-	}
-	sum := sha256.Sum256(spki.Key.Bytes)
-	return sum[:20], nil
 }
 
 // newSerial is 127 random bits: positive and at most 16 octets.
