@@ -22,17 +22,48 @@ import (
 type authority struct {
 	t      *testing.T
 	dir    string
+	kind   keyKind
 	server *httptest.Server
 	asked  atomic.Int64 // questions that reached the server
 
 	ocsp, crl atomic.Value // http.HandlerFunc: what the server does, changed by tests
 }
 
-func openssl(t *testing.T, dir string, args ...string) {
+// keyKind is the kind of all keys of an authority and of the people it certifies, in openssl's words.
+type keyKind struct {
+	name, algorithm, option, digest string
+}
+
+var (
+	ecKeys      = keyKind{"EC P-256", "EC", "ec_paramgen_curve:P-256", "sha256"}
+	gost256Keys = keyKind{"GOST 256, CryptoPro-A", "gost2012_256", "paramset:A", "md_gost12_256"}
+	gost512Keys = keyKind{"GOST 512, TC26-512-C", "gost2012_512", "paramset:C", "md_gost12_512"}
+)
+
+// engine makes openssl load its GOST engine.
+const engine = `openssl_conf = start
+[start]
+engines = list
+[list]
+gost = gost
+[gost]
+engine_id = gost
+default_algorithms = ALL
+`
+
+func (a *authority) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(name, args...)
+	cmd.Dir = a.dir
+	if a.kind != ecKeys {
+		cmd.Env = append(os.Environ(), "OPENSSL_CONF="+filepath.Join(a.dir, "engine.cnf"))
+	}
+	return cmd
+}
+
+func (a *authority) openssl(args ...string) {
+	t := a.t
 	t.Helper()
-	cmd := exec.Command("openssl", args...)
-	cmd.Dir = dir
-	out, err := cmd.CombinedOutput()
+	out, err := a.command("openssl", args...).CombinedOutput()
 	if err != nil {
 		if _, missing := exec.LookPath("openssl"); missing != nil {
 			t.Fatal("openssl is missing: run make deps")
@@ -52,7 +83,7 @@ certificate = ca.pem
 private_key = ca.key
 serial = serial
 crlnumber = crlnumber
-default_md = sha256
+default_md = DIGEST
 default_days = 365
 default_crl_days = 7
 policy = any
@@ -86,7 +117,12 @@ extendedKeyUsage = OCSPSigning
 
 func newAuthority(t *testing.T) *authority {
 	t.Helper()
-	a := &authority{t: t, dir: t.TempDir()}
+	return newAuthorityOf(t, ecKeys)
+}
+
+func newAuthorityOf(t *testing.T, kind keyKind) *authority {
+	t.Helper()
+	a := &authority{t: t, dir: t.TempDir(), kind: kind}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/ocsp", func(w http.ResponseWriter, r *http.Request) {
 		a.asked.Add(1)
@@ -100,11 +136,12 @@ func newAuthority(t *testing.T) *authority {
 	t.Cleanup(a.server.Close)
 	a.ocsp.Store(a.responder("ca"))
 	a.crl.Store(a.list())
-	for name, content := range map[string]string{"index.txt": "", "serial": "01\n", "crlnumber": "01\n", "ca.cnf": strings.ReplaceAll(settings, "SERVER", a.server.URL)} {
+	for name, content := range map[string]string{"index.txt": "", "serial": "01\n", "crlnumber": "01\n", "engine.cnf": engine,
+		"ca.cnf": strings.NewReplacer("SERVER", a.server.URL, "DIGEST", kind.digest).Replace(settings)} {
 		require.NoError(t, os.WriteFile(filepath.Join(a.dir, name), []byte(content), 0o600))
 	}
 	for _, name := range []string{"root", "ca", "stranger"} {
-		a.openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", name+".key")
+		a.openssl("genpkey", "-algorithm", kind.algorithm, "-pkeyopt", kind.option, "-out", name+".key")
 	}
 	a.openssl("req", "-x509", "-new", "-key", "root.key", "-subj", "/CN=Root", "-days", "3650", "-config", "ca.cnf", "-extensions", "root_ext", "-out", "root.pem")
 	a.openssl("req", "-x509", "-new", "-key", "stranger.key", "-subj", "/CN=Issuing CA", "-days", "3650", "-config", "ca.cnf", "-extensions", "root_ext", "-out", "stranger.pem")
@@ -113,15 +150,10 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-func (a *authority) openssl(args ...string) {
-	a.t.Helper()
-	openssl(a.t, a.dir, args...)
-}
-
 // issue makes a certificate with these extensions and dates (YYYYMMDDHHMMSSZ; "" for the default).
 func (a *authority) issue(name, extensions string, dates ...string) []byte {
 	a.t.Helper()
-	a.openssl("req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", name+".key", "-subj", "/CN="+name, "-out", name+".csr")
+	a.openssl("req", "-new", "-newkey", a.kind.algorithm, "-pkeyopt", a.kind.option, "-nodes", "-keyout", name+".key", "-subj", "/CN="+name, "-out", name+".csr")
 	args := []string{"ca", "-batch", "-notext", "-config", "ca.cnf", "-extensions", extensions, "-in", name + ".csr", "-out", name + ".pem"}
 	if len(dates) == 2 {
 		args = append(args, "-startdate", dates[0], "-enddate", dates[1])
@@ -154,10 +186,9 @@ func (a *authority) responder(signer string, more ...string) http.HandlerFunc {
 			w.WriteHeader(http.StatusBadRequest)
 			return
 		}
-		args := append([]string{"ocsp", "-index", "index.txt", "-CA", "ca.pem", "-rsigner", signer + ".pem", "-rkey", signer + ".key", "-ndays", "1",
+		args := append([]string{"ocsp", "-rmd", a.kind.digest, "-index", "index.txt", "-CA", "ca.pem", "-rsigner", signer + ".pem", "-rkey", signer + ".key", "-ndays", "1",
 			"-reqin", name + ".req", "-respout", name + ".resp"}, more...)
-		cmd := exec.Command("openssl", args...)
-		cmd.Dir = a.dir
+		cmd := a.command("openssl", args...)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			http.Error(w, string(out), http.StatusInternalServerError)
 			return
@@ -172,8 +203,8 @@ func (a *authority) list(more ...string) http.HandlerFunc {
 	var n atomic.Int64
 	return func(w http.ResponseWriter, r *http.Request) {
 		name := fmt.Sprint("list-", n.Add(1))
-		cmd := exec.Command("sh", "-c", `openssl ca -config ca.cnf -gencrl -out "$0.pem" "$@" && openssl crl -in "$0.pem" -outform DER -out "$0.crl"`, name)
-		cmd.Args, cmd.Dir = append(cmd.Args, more...), a.dir
+		cmd := a.command("sh", "-c", `openssl ca -config ca.cnf -gencrl -out "$0.pem" "$@" && openssl crl -in "$0.pem" -outform DER -out "$0.crl"`, name)
+		cmd.Args = append(cmd.Args, more...)
 		if out, err := cmd.CombinedOutput(); err != nil {
 			http.Error(w, string(out), http.StatusInternalServerError)
 			return

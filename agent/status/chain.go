@@ -50,8 +50,7 @@ func (k *Checker) chain(leaf *x509.Certificate, known [][]byte) []*x509.Certific
 	return chain
 }
 
-// issued tells whether issuer signed c. Keys that crypto/x509 does not know (GOST R 34.10-2012) are for signature.Check to answer
-// here, and in verifySignature.
+// issued tells whether issuer signed c.
 func issued(issuer, c *x509.Certificate) bool {
 	if !bytes.Equal(issuer.RawSubject, c.RawIssuer) {
 		return false
@@ -59,7 +58,7 @@ func issued(issuer, c *x509.Certificate) bool {
 	if len(issuer.SubjectKeyId) > 0 && len(c.AuthorityKeyId) > 0 && !bytes.Equal(issuer.SubjectKeyId, c.AuthorityKeyId) {
 		return false
 	}
-	return c.CheckSignatureFrom(issuer) == nil
+	return holds(c, c.Raw, issuer) == nil
 }
 
 // trusted holds the chain against the rules of RFC 5280 section 6: signatures, dates, CA flags, path lengths, name constraints.
@@ -76,6 +75,9 @@ func (k *Checker) trusted(chain []*x509.Certificate, now time.Time) error {
 	}
 	if len(chain) == 1 {
 		return nil // the anchor itself
+	}
+	if slices.ContainsFunc(chain[1:], foreign) {
+		return path(chain, now)
 	}
 	opts := x509.VerifyOptions{Roots: x509.NewCertPool(), Intermediates: x509.NewCertPool(), CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}}
 	opts.Roots.AddCert(last)

@@ -86,27 +86,12 @@ func (k *Checker) askOCSP(ctx context.Context, url string, c, issuer *x509.Certi
 }
 
 func readOCSP(octets []byte, at, now time.Time, c, issuer *x509.Certificate) (answer, error) {
-	r, err := ocsp.ParseResponseForCert(octets, c, issuer)
+	r, signer, err := parseOCSP(octets, c, issuer)
 	if err != nil {
-		// An intermediate authority that signs by itself may embed its own certificate, which it did not issue; the library wants that.
-		own, e := ocsp.ParseResponseForCert(octets, c, nil)
-		if e != nil || own.Certificate == nil || !own.Certificate.Equal(issuer) {
-			return answer{}, err
-		}
-		r = own
+		return answer{}, err
 	}
-	// The library holds that the embedded certificate was signed by the issuer, not that it may answer (RFC 6960 section 4.2.2.2).
-	if d := r.Certificate; d != nil && !d.Equal(issuer) {
-		delegated := false
-		for _, u := range d.ExtKeyUsage {
-			delegated = delegated || u == x509.ExtKeyUsageOCSPSigning
-		}
-		switch {
-		case !delegated:
-			return answer{}, errors.New("the answer is signed by a certificate that may not sign answers")
-		case now.Before(d.NotBefore) || now.After(d.NotAfter):
-			return answer{}, errors.New("the responder's certificate is out of date")
-		}
+	if err := mayAnswer(signer, issuer, now); err != nil {
+		return answer{}, err
 	}
 	if err := inTime(r.ThisUpdate, r.NextUpdate, at, now); err != nil {
 		return answer{}, err
@@ -135,8 +120,8 @@ func readCRL(octets []byte, at, now time.Time, c, issuer *x509.Certificate) (ans
 	if !bytes.Equal(list.RawIssuer, issuer.RawSubject) {
 		return answer{}, errors.New("the list is of another issuer")
 	}
-	if err := verifySignature(list, issuer); err != nil {
-		return answer{}, err
+	if err := holds(list, octets, issuer); err != nil {
+		return answer{}, fmt.Errorf("the list's signature does not hold: %w", err)
 	}
 	if list.NextUpdate.IsZero() {
 		return answer{}, errors.New("the list does not say until when it holds")
@@ -163,14 +148,6 @@ func readCRL(octets []byte, at, now time.Time, c, issuer *x509.Certificate) (ans
 		}
 	}
 	return a, nil
-}
-
-// verifySignature holds that issuer signed the list and may sign lists. See issued for other keys than RSA and ECDSA.
-func verifySignature(list *x509.RevocationList, issuer *x509.Certificate) error {
-	if err := list.CheckSignatureFrom(issuer); err != nil {
-		return fmt.Errorf("the list's signature does not hold: %w", err)
-	}
-	return nil
 }
 
 // covers reads an IssuingDistributionPoint (RFC 5280 section 5.2.5) and refuses a list that speaks of other certificates only, of some

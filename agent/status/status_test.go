@@ -14,7 +14,12 @@ import (
 )
 
 func TestStatusOfEachKind(t *testing.T) {
-	a := newAuthority(t)
+	for _, kind := range []keyKind{ecKeys, gost256Keys, gost512Keys} {
+		t.Run(kind.name, func(t *testing.T) { statusOfEachKind(t, newAuthorityOf(t, kind)) })
+	}
+}
+
+func statusOfEachKind(t *testing.T, a *authority) {
 	now := time.Now()
 	good := a.issue("good", "person")
 	bad := a.issue("bad", "person")
@@ -76,7 +81,12 @@ func TestUntrusted(t *testing.T) {
 }
 
 func TestAnswersThatDoNotHold(t *testing.T) {
-	a := newAuthority(t)
+	for _, kind := range []keyKind{ecKeys, gost256Keys} {
+		t.Run(kind.name, func(t *testing.T) { answersThatDoNotHold(t, newAuthorityOf(t, kind)) })
+	}
+}
+
+func answersThatDoNotHold(t *testing.T, a *authority) {
 	leaf := a.issue("person", "person")
 	a.issue("other", "person")
 	a.issue("delegate", "responder")
