@@ -1,14 +1,15 @@
 // 4. Add a certificate: carrier, PIN in Pero's window, key, request, certificate, verification. And what an interrupted issue left.
-import { h, fill, button, note, facts, newId } from './dom.js';
+import { h, fill, button, note, facts } from './dom.js';
 import { Words, call, bytes, base64 } from './api.js';
 import { t, date } from './i18n.js';
 import { progress } from './progress.js';
-import { carrierChoice, explain } from './parts.js';
+import { carrierChoice, keyChoice, explain } from './parts.js';
 
 const names = ['open', 'consent', 'key', 'request', 'authority', 'checking', 'writing', 'proving', 'profile'];
 
 export function add(app) {
   const work = h('div', { class: 'stack' }); // what an issue says stays when a token that comes or goes draws the section anew
+  const chosen = {}; // carrier and kind of key, for the same reason
 
   return {
     id: 'add',
@@ -27,19 +28,15 @@ export function add(app) {
   function wizard(a) {
     const { agent } = app;
     const carriers = agent.carriers;
-    const choice = carrierChoice(carriers);
-    const id = newId();
-    const algorithm = h('select', { id, test: 'key-algorithm' });
-    const offer = () => fill(algorithm, ['ec-p256', 'rsa-2048', 'rsa-3072', 'rsa-4096', 'ec-p384', 'ec-p521']
-      .filter((k) => choice.token?.keyAlgorithms.includes(k)).map((k) => h('option', { value: k }, t(`key.${k}`))));
-    choice.element.addEventListener('choose', offer);
-    offer();
-    const create = button(t('add.create'), () => run(a, choice.value, algorithm.value, form), { kind: 'primary', test: 'create', disabled: !agent.ready || !carriers.length });
+    const choice = carrierChoice(carriers, chosen.token);
+    const key = keyChoice(choice, chosen.key);
+    choice.element.addEventListener('choose', () => { chosen.token = choice.value; });
+    key.select.addEventListener('change', () => { chosen.key = key.value; });
+    const create = button(t('add.create'), () => run(a, choice.value, key.value, form), { kind: 'primary', test: 'create', disabled: !agent.ready || !carriers.length });
     const form = h('div', { class: 'stack' },
       h('h2', {}, t('add.request')),
       facts([t('verdict.who'), a.subject.commonName], [t('verdict.inn'), a.subject.inn], [t('verdict.snils'), a.subject.snils], [t('field.email'), a.subject.email]),
-      carriers.length ? choice.element : agent.ready && note('bad', t('ready.carriers.none'), h('p', {}, t('ready.carriers.none.next'))),
-      h('details', {}, h('summary', {}, t('add.more')), h('div', { class: 'field' }, h('label', { for: id }, t('signature.key')), algorithm)),
+      carriers.length ? [choice.element, key.element] : agent.ready && note('bad', t('ready.carriers.none'), h('p', {}, t('ready.carriers.none.next'))),
       h('p', { class: 'quiet' }, t('add.pin')),
       h('div', { class: 'row' }, create));
     return h('section', { class: 'card', test: 'application', data: { state: a.state } }, form, work);

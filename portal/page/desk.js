@@ -82,7 +82,7 @@ function certificate(c) {
   }, { kind: 'danger', test: 'revoke' });
   return h('article', { class: 'card', test: 'certificate', data: { serial: c.serial, status: c.status } },
     h('div', { class: 'row spread' }, h('h3', {}, c.holder), statusBadge(c.status)),
-    facts([t('verdict.serial'), h('span', { class: 'mono' }, c.serial)], [t('signature.holds'), `${date(c.notBefore)} – ${date(c.notAfter)}`], [t('signature.key'), t(`key.${c.keyAlgorithm}`)],
+    facts([t('verdict.serial'), h('span', { class: 'mono' }, c.serial)], [t('signature.holds'), `${date(c.notBefore)} – ${date(c.notAfter)}`], [t('signature.key'), c.keyAlgorithm && t(`key.${c.keyAlgorithm}`)],
       [t('desk.revoked'), c.revokedAt && `${time(c.revokedAt)}, ${t(`revocation.${c.reason}`)}`]),
     said, work, ['valid', 'expiring'].includes(c.status) && h('div', { class: 'row' }, revoke));
 }

@@ -1,5 +1,5 @@
 // What several sections show alike.
-import { h, icon, badge, note, facts, newId } from './dom.js';
+import { h, fill, icon, badge, note, facts, newId } from './dom.js';
 import { Words } from './api.js';
 import { t, known, date, time } from './i18n.js';
 
@@ -31,6 +31,24 @@ export function carrierChoice(tokens, chosen) {
   return { element, get value() { return value; }, get token() { return tokens.find((x) => x.id === value); } };
 }
 
+// kinds of key in the order they are offered: the first that a token makes is the usual one.
+const keyKinds = ['gost2012-256', 'gost2012-512', 'ec-p256', 'rsa-2048', 'ec-p384', 'ec-p521', 'rsa-3072', 'rsa-4096'];
+
+// keyChoice is a list of the kinds of key that the token of a carrierChoice makes; chosen stays chosen where the token makes it.
+export function keyChoice(place, chosen) {
+  const id = newId();
+  const select = h('select', { id, test: 'key-algorithm' });
+  const offer = () => {
+    const kinds = keyKinds.filter((k) => place.token?.keyAlgorithms.includes(k));
+    fill(select, kinds.map((k) => h('option', { value: k }, t(`key.${k}`))));
+    if (kinds.includes(chosen)) select.value = chosen;
+  };
+  select.addEventListener('change', () => { chosen = select.value; });
+  place.element.addEventListener('choose', offer);
+  offer();
+  return { element: h('div', { class: 'field' }, h('label', { for: id }, t('key.choose')), select), select, get value() { return select.value; } };
+}
+
 export const carrierName = (x) => x.state === 'pin_not_set' && x.carrier === 'file' ? t('carrier.new_file') : x.label || t(`carrier.${x.carrier}`);
 
 const carrierDetail = (x) => x.state === 'pin_not_set' && x.carrier === 'file' ? t('carrier.new_file.detail')
@@ -47,7 +65,7 @@ export function verdict(r) {
       facts([t('verdict.who'), s.name], [t('verdict.inn'), s.inn], [t('verdict.snils'), s.snils],
         [t('verdict.when'), s.signingTime && `${time(s.signingTime)} ${t('verdict.claimed')}`],
         [t('verdict.issuer'), s.issuer], [t('verdict.serial'), h('span', { class: 'mono' }, s.serial)],
-        [t('verdict.how'), [s.algorithm, s.level && `CAdES-${s.level}`, t(r.attached ? 'verdict.attached' : 'verdict.detached')].filter(Boolean).join(', ')],
+        [t('verdict.how'), [known(`algorithm.${s.algorithm}`) ? t(`algorithm.${s.algorithm}`) : s.algorithm, s.level && `CAdES-${s.level}`, t(r.attached ? 'verdict.attached' : 'verdict.detached')].filter(Boolean).join(', ')],
         [t('verdict.certificate'), statusBadge(s.status)]),
       s.problem && note('bad', t(`verdict.problem.${s.problem}`)),
       !s.problem && !s.valid && note('bad', t(`verdict.status.${s.status}`, { date: date(s.revokedAt), reason: s.reason ? t(`revocation.${s.reason}`) : '' })),

@@ -3,10 +3,11 @@ import { h, fill, button, note, facts } from './dom.js';
 import { call, bytes, base64 } from './api.js';
 import { t, date, time } from './i18n.js';
 import { progress } from './progress.js';
-import { carrierChoice, explain, statusBadge, kinds } from './parts.js';
+import { carrierChoice, keyChoice, explain, statusBadge, kinds } from './parts.js';
 
 export function signature(app) {
   const work = h('div', { class: 'stack' }); // what a re-issue says stays when a token that comes or goes draws the section anew
+  let chosen = {}; // carrier and kind of the new key, for the same reason
 
   return {
     id: 'signature',
@@ -43,18 +44,25 @@ export function signature(app) {
     const own = checked?.status === status; // else the authority's records know more than the last OCSP answer or CRL
     const days = checked?.expiresInDays ?? c.expiresInDays;
     const can = app.agent.ready && local && ['valid', 'expiring'].includes(c.status);
-    const place = can && carrierChoice(app.agent.carriers, local.token);
-    const reissue = button(t('signature.reissue'), () => reissueNow(c, local, place.value), { kind: 'primary', test: 'reissue', disabled: !can, failed: (e) => fill(work, explain(e)) });
+    // A GOST key is followed by one of its own size, any other by the token's usual kind.
+    if (chosen.id !== c.id) chosen = { id: c.id, key: c.keyAlgorithm.startsWith('gost') ? c.keyAlgorithm : undefined };
+    const place = can && carrierChoice(app.agent.carriers, chosen.token ?? local.token);
+    const key = place && keyChoice(place, chosen.key);
+    if (place) {
+      place.element.addEventListener('choose', () => { chosen.token = place.value; });
+      key.select.addEventListener('change', () => { chosen.key = key.value; });
+    }
+    const reissue = button(t('signature.reissue'), () => reissueNow(c, local, place.value, key.value), { kind: 'primary', test: 'reissue', disabled: !can, failed: (e) => fill(work, explain(e)) });
     return h('section', { class: `card seal ${{ bad: 'bad', warn: 'warn' }[kinds[status]] ?? ''}`, test: 'certificate', data: { id: c.id, status, source: own ? checked.source ?? '' : 'portal' } },
       h('div', { class: 'row spread' }, h('h2', {}, c.holder), statusBadge(status)),
       h('p', {}, t(`signature.${status}`, { n: days, date: date(c.notAfter), at: date(checked?.revokedAt ?? c.revokedAt), reason: t(`revocation.${checked?.reason || c.reason || 'unspecified'}`) })),
       warning(status, days),
       facts([t('signature.holds'), `${date(c.notBefore)} – ${date(c.notAfter)}`], [t('verdict.issuer'), c.issuer], [t('verdict.inn'), c.inn], [t('verdict.snils'), c.snils],
-        [t('signature.key'), t(`key.${c.keyAlgorithm}`)], [t('verdict.serial'), h('span', { class: 'mono' }, c.serial)],
+        [t('signature.key'), c.keyAlgorithm && t(`key.${c.keyAlgorithm}`)], [t('verdict.serial'), h('span', { class: 'mono' }, c.serial)],
         [t('signature.checked'), own ? t(`source.${checked.source ?? (['expired', 'not_yet_valid'].includes(status) ? 'term' : 'none')}`, { time: time(checked.checkedAt) }) : t('source.portal')]),
       failure && explain(failure),
       app.agent.ready && !local && note('warn', t('signature.absent')),
-      place && app.agent.carriers.length > 1 && h('details', {}, h('summary', {}, t('signature.place')), place.element),
+      place && h('details', {}, h('summary', {}, t('signature.place')), app.agent.carriers.length > 1 && place.element, key.element),
       h('div', { class: 'row' }, reissue, h('span', { class: 'quiet' }, can ? t('signature.reissue.hint') : t(`signature.reissue.${!app.agent.ready ? 'agent' : !local ? 'absent' : 'ended'}`))),
       work);
   }
@@ -67,18 +75,19 @@ export function signature(app) {
     return null;
   }
 
-  async function reissueNow(c, local, token) {
+  async function reissueNow(c, local, token, algorithm) {
     const { agent } = app;
     const stop = new AbortController();
     const steps = progress('reissue', ['open', 'consent', 'key', 'request', 'authority', 'checking', 'writing', 'proving', 'profile']);
     const cancel = button(t('common.cancel'), () => stop.abort(), { test: 'cancel' });
     fill(work, steps.element, h('div', { class: 'row' }, cancel));
     app.busy = true;
+    let a;
     try {
       steps.at('open');
-      const a = await call('POST', '/api/renewals', { certificate: c.serial });
+      a = await call('POST', '/api/renewals', { certificate: c.serial });
       const certificate = await agent.pero.renew({
-        certificate: local.id, token, requestId: a.requestId, signal: stop.signal,
+        certificate: local.id, token, key: { algorithm }, requestId: a.requestId, signal: stop.signal,
         onProgress: ({ step }) => steps.at(step === 'signing' ? 'consent' : step),
       }, async ({ csr, signedRequest }) => {
         steps.at('authority');
@@ -95,7 +104,12 @@ export function signature(app) {
     } catch (e) {
       app.busy = false;
       steps.fail();
-      fill(work, steps.element, explain(e), h('p', { class: 'quiet' }, t('reissue.safe')));
+      const restart = e.reason === 'conflict' && a?.state === 'confirmed' && button(t('add.restart'), async () => {
+        await call('POST', `/api/applications/${a.id}/restart`);
+        fill(work);
+        await app.show();
+      }, { test: 'restart' });
+      fill(work, steps.element, explain(e), h('p', { class: 'quiet' }, t('reissue.safe')), restart && h('div', { class: 'row' }, restart));
     }
   }
 
