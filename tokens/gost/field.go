@@ -17,73 +17,68 @@ type limbs interface{ [4]uint64 | [8]uint64 }
 type field[E limbs] struct {
 	m, one E
 	// unit is R^2 mod m in Montgomery's form, so that a product with it enters; zero when elements are plain.
-	unit       E
-	montgomery bool
-	mul        func(z, x, y *E)
-	sqr        func(z, x *E)
-	add, sub   func(z, x, y *E)
-	inverse    []byte // m-2, four bits an octet, most significant first
+	unit     E
+	kind     kind
+	fold     uint64 // the distance of m from its power of two
+	mul      func(z, x, y *E)
+	sqr      func(z, x *E)
+	add, sub func(z, x, y *E)
+	inverse  []byte // m-2, four bits an octet, most significant first
 }
 
-// newField makes the arithmetic of a modulus. It reads no secret and takes its time.
+// kind is how products are reduced.
+type kind int
+
+const (
+	montgomery kind = iota
+	below           // m = 2^w - fold
+	above           // m = 2^(w-1) + fold
+)
+
+// newField makes the arithmetic of a modulus, the machine's own where there is one.
 func newField[E limbs](m *big.Int) *field[E] {
+	f := newPortableField[E](m)
+	accelerate(f)
+	return f
+}
+
+func newPortableField[E limbs](m *big.Int) *field[E] {
 	f := &field[E]{m: limbsOf[E](m)}
-	width := uint(64 * len(f.m))
+	f.one[0] = 1
 	f.add = func(z, x, y *E) { addMod(z, x, y, &f.m) }
 	f.sub = func(z, x, y *E) { subMod(z, x, y, &f.m) }
-	power := new(big.Int).Lsh(big.NewInt(1), width)
-	below := new(big.Int).Sub(power, m)
-	above := new(big.Int).Sub(m, new(big.Int).Rsh(power, 1))
-	one := big.NewInt(1)
+	power := new(big.Int).Lsh(big.NewInt(1), uint(64*len(f.m)))
+	under := new(big.Int).Sub(power, m)
+	over := new(big.Int).Sub(m, new(big.Int).Rsh(power, 1))
 	switch {
-	case below.BitLen() <= foldBits:
-		f.foldBelow(below.Uint64())
-	case above.Sign() >= 0 && above.BitLen() <= foldBits:
-		f.foldAbove(above.Uint64())
+	case under.BitLen() <= foldBits:
+		f.kind, f.fold = below, under.Uint64()
+		f.mul = func(z, x, y *E) { mulBelow(z, x, y, f.fold) }
+		f.sqr = func(z, x *E) { mulBelow(z, x, x, f.fold) }
+	case over.Sign() >= 0 && over.BitLen() <= foldBits:
+		f.kind, f.fold = above, over.Uint64()
+		f.mul = func(z, x, y *E) { mulAbove(z, x, y, f.fold) }
+		f.sqr = func(z, x *E) { mulAbove(z, x, x, f.fold) }
 	default:
-		f.montgomery = true
 		inverse := negativeInverse(f.m[0])
 		f.mul = func(z, x, y *E) { mulMontgomery(z, x, y, &f.m, inverse) }
 		f.sqr = func(z, x *E) { mulMontgomery(z, x, x, &f.m, inverse) }
-		one = new(big.Int).Mod(power, m)
-		square := new(big.Int).Mul(one, one)
-		f.unit = limbsOf[E](square.Mod(square, m))
+		f.one = limbsOf[E](new(big.Int).Mod(power, m))
+		f.unit = limbsOf[E](new(big.Int).Exp(power, big.NewInt(2), m))
 	}
-	f.one = limbsOf[E](one)
-	accelerate(f)
-	for e, i := new(big.Int).Sub(m, big.NewInt(2)), m.BitLen()/4; i >= 0; i-- {
-		nibble := new(big.Int).Rsh(e, uint(4*i))
-		f.inverse = append(f.inverse, byte(nibble.Uint64()&15))
+	e := new(big.Int).Sub(m, big.NewInt(2))
+	for i := (e.BitLen() - 1) / 4; i >= 0; i-- {
+		f.inverse = append(f.inverse, byte(new(big.Int).Rsh(e, uint(4*i)).Uint64()&15))
 	}
 	return f
 }
 
-// foldBits bounds the distance of a modulus from its power of two: twice its square must fit a word.
+// foldBits bounds the distance of a modulus from its power of two: four of its squares must fit a word.
 const foldBits = 30
-
-// foldBelow is multiplication modulo 2^w - c.
-func (f *field[E]) foldBelow(c uint64) {
-	f.mul = func(z, x, y *E) {
-		var t [16]uint64
-		mulWide(&t, x, y)
-		reduceBelow(z, &t, c)
-	}
-	f.sqr = func(z, x *E) { f.mul(z, x, x) }
-}
-
-// foldAbove is multiplication modulo 2^(w-1) + c.
-func (f *field[E]) foldAbove(c uint64) {
-	f.mul = func(z, x, y *E) {
-		var t [16]uint64
-		mulWide(&t, x, y)
-		reduceAbove(z, &t, c)
-	}
-	f.sqr = func(z, x *E) { f.mul(z, x, x) }
-}
 
 // enter takes a number to an element. In Montgomery's form any number that fits is reduced; else it must be below m.
 func (f *field[E]) enter(z, x *E) {
-	if f.montgomery {
+	if f.kind == montgomery {
 		f.mul(z, x, &f.unit)
 	} else {
 		*z = *x
@@ -92,7 +87,7 @@ func (f *field[E]) enter(z, x *E) {
 
 // leave takes an element to the number it stands for.
 func (f *field[E]) leave(z, x *E) {
-	if f.montgomery {
+	if f.kind == montgomery {
 		var one E
 		one[0] = 1
 		f.mul(z, x, &one)

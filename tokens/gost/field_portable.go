@@ -56,6 +56,20 @@ func mulWide[E limbs](t *[16]uint64, x, y *E) {
 	}
 }
 
+// mulBelow is x*y mod 2^w - c.
+func mulBelow[E limbs](z, x, y *E, c uint64) {
+	var t [16]uint64
+	mulWide(&t, x, y)
+	reduceBelow(z, &t, c)
+}
+
+// mulAbove is x*y mod 2^(w-1) + c.
+func mulAbove[E limbs](z, x, y *E, c uint64) {
+	var t [16]uint64
+	mulWide(&t, x, y)
+	reduceAbove(z, &t, c)
+}
+
 // reduceBelow is t mod 2^w - c: the upper half counts c times, as 2^w = c.
 func reduceBelow[E limbs](z *E, t *[16]uint64, c uint64) {
 	n := len(*z)
