@@ -9,15 +9,18 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/perosign/pero/tokens/gost"
 )
 
 // quick makes a lock of few iterations, for tests that open thousands of files.
 func quick(t testing.TB, password string) *Lock {
 	t.Helper()
-	l := &Lock{salt: make([]byte, saltSize), iterations: 10, macSalt: make([]byte, saltSize), macIterations: 10}
-	_, _ = rand.Read(l.salt)
-	_, _ = rand.Read(l.macSalt)
-	require.NoError(t, l.derive([]byte(password)))
+	l := newLock()
+	for f := range families {
+		l.secrets[f].iterations, l.secrets[f].macIterations = 10, 10
+	}
+	require.NoError(t, l.deriveAll([]byte(password)))
 	return l
 }
 
@@ -32,10 +35,24 @@ func small(t testing.TB) *Store {
 	return &Store{Keys: []Key{k1, k2}, Certificates: []Certificate{c1}}
 }
 
+// smallGOST is a store of both families: the Russian one seals it.
+func smallGOST(t testing.TB) *Store {
+	t.Helper()
+	store := small(t)
+	private, err := gost.GenerateKey(gost.CryptoProA())
+	require.NoError(t, err)
+	store.Keys = append(store.Keys, Key{ID: []byte{3}, Label: "ГОСТ", Public: private.Public().(*gost.PublicKey).Marshal(), Private: private.MarshalPKCS8()})
+	return store
+}
+
 // TestDamageIsNoWrongPassword changes each octet of a file in turn: the right password is never called wrong, and what opens is
 // what was sealed.
 func TestDamageIsNoWrongPassword(t *testing.T) {
-	store := small(t)
+	t.Run("common", func(t *testing.T) { damage(t, small(t)) })
+	t.Run("Russian", func(t *testing.T) { damage(t, smallGOST(t)) })
+}
+
+func damage(t *testing.T, store *Store) {
 	data, err := quick(t, password).Seal(store)
 	require.NoError(t, err)
 	for at := range data {
@@ -69,16 +86,16 @@ func TestDamageIsNoWrongPassword(t *testing.T) {
 
 // TestHostileIterations: a file must not buy minutes of work with a few octets.
 func TestHostileIterations(t *testing.T) {
-	lock := quick(t, password)
-	lock.macIterations = maxIterations + 1
-	lock.macKey = make([]byte, 32)
-	store := small(t)
-	data, err := lock.Seal(store)
-	require.NoError(t, err)
-	f, err := Parse(data)
-	require.NoError(t, err)
-	_, _, err = f.Open([]byte(password))
-	require.ErrorIs(t, err, ErrUnsupported)
+	for of, store := range map[family]*Store{common: small(t), russian: smallGOST(t)} {
+		lock := quick(t, password)
+		lock.of(of).macIterations = maxIterations/of.cost() + 1
+		data, err := lock.Seal(store)
+		require.NoError(t, err)
+		f, err := Parse(data)
+		require.NoError(t, err)
+		_, _, err = f.Open([]byte(password))
+		require.ErrorIs(t, err, ErrUnsupported)
+	}
 }
 
 func TestDeepNesting(t *testing.T) {
@@ -97,6 +114,9 @@ func FuzzParse(f *testing.F) {
 	require.NoError(f, err)
 	f.Add(data)
 	f.Add(indefinite(f, data))
+	data, err = quick(f, password).Seal(smallGOST(f))
+	require.NoError(f, err)
+	f.Add(data)
 	f.Add([]byte{0x30, 0x80, 0, 0})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		file, err := Parse(data)

@@ -7,5 +7,8 @@ var (
 	ErrDamaged     = errors.New("damaged key store")
 	ErrPassword    = errors.New("wrong password")
 	ErrUnsupported = errors.New("unsupported key store")
-	ErrChanged     = errors.New("key store is sealed under another lock")
+	// ErrForeign: closed by the cipher of CryptoPro CSP, whose description is not published. The program that made it can open it, or
+	// export the key by other means.
+	ErrForeign = errors.New("key store closed by a cipher of CryptoPro CSP's own")
+	ErrChanged = errors.New("key store is sealed under another lock")
 )

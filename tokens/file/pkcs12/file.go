@@ -20,7 +20,8 @@ type File struct {
 	mac     *macData
 	safes   []encryptedSafe
 	bags    int
-	limit   int // iterations of one opening
+	family  family // of a Native file
+	limit   int    // iterations of one opening
 }
 
 // encryptedSafe is an EncryptedData that holds SafeContents.
@@ -29,7 +30,8 @@ type encryptedSafe struct {
 	ciphertext []byte
 }
 
-// Parse reads the structure of a PFX. ErrDamaged when it is none, ErrUnsupported when it is closed to a public key.
+// Parse reads the structure of a PFX. ErrDamaged when it is none, ErrUnsupported when it is closed to a public key, ErrForeign when
+// only CryptoPro CSP can open it.
 func Parse(data []byte) (*File, error) {
 	if len(data) > maxSize {
 		return nil, fmt.Errorf("%w: more than %d octets", ErrUnsupported, maxSize)
@@ -49,7 +51,11 @@ func Parse(data []byte) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if id != oidData.String() {
+	switch id {
+	case oidData.String():
+	case oidSignedData.String():
+		return nil, fmt.Errorf("%w: closed to a public key, not by a password", ErrUnsupported)
+	default:
 		return nil, fmt.Errorf("%w: integrity by %s", ErrUnsupported, id)
 	}
 	var octets cryptobyte.String
@@ -70,8 +76,26 @@ func Parse(data []byte) (*File, error) {
 	if err := f.readAuthenticatedSafe(); err != nil {
 		return nil, err
 	}
-	f.Native = f.isNative(checked)
+	if f.isForeign() {
+		return nil, ErrForeign
+	}
+	f.family, f.Native = f.native(checked)
 	return f, nil
+}
+
+// isForeign tells the containers of CryptoPro CSP before anybody is asked for a password that would not help.
+func (f *File) isForeign() bool {
+	for _, safe := range f.safes {
+		if safe.algorithm.id.String() == oidCryptoPro {
+			return true
+		}
+	}
+	for _, key := range f.Keys {
+		if key.closed.algorithm.id.String() == oidCryptoPro {
+			return true
+		}
+	}
+	return false
 }
 
 func (f *File) readAuthenticatedSafe() error {

@@ -36,7 +36,7 @@ func openLegacy(c legacyCipher) scheme {
 			return nil, fmt.Errorf("%w: encryption parameters", ErrDamaged)
 		}
 		for range 3 { // two SHA-1 sums at most for the key, one for the IV
-			if err := b.spend(iterations); err != nil {
+			if err := b.spend(iterations, 1); err != nil {
 				return nil, err
 			}
 		}

@@ -10,6 +10,8 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 	cb "golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/perosign/pero/tokens/gost"
 )
 
 // macData is MacData of RFC 7292 section 4.
@@ -20,24 +22,28 @@ type macData struct {
 	iterations int
 }
 
-// macRow makes the keyed hash of one MacData. RFC 9548 will add a row whose key comes from PBKDF2.
+// macRow makes the keyed hash of one MacData.
 type macRow func(m *macData, password []byte, b *budget) (hash.Hash, error)
 
-func macs() map[string]macRow {
-	return map[string]macRow{
-		"1.3.14.3.2.26":          classicMAC(sha1.New),
-		"2.16.840.1.101.3.4.2.4": classicMAC(sha256.New224),
-		"2.16.840.1.101.3.4.2.1": classicMAC(sha256.New),
-		"2.16.840.1.101.3.4.2.2": classicMAC(sha512.New384),
-		"2.16.840.1.101.3.4.2.3": classicMAC(sha512.New),
-		oidPBMAC1.String():       pbmac1,
+// macs gives the rules a digest may stand for. Where there are two, the file does not tell which: the first that fits counts.
+func macs() map[string][]macRow {
+	return map[string][]macRow{
+		"1.3.14.3.2.26":          {classicMAC(sha1.New, 1)},
+		"2.16.840.1.101.3.4.2.4": {classicMAC(sha256.New224, 1)},
+		oidSHA256.String():       {classicMAC(sha256.New, 1)},
+		"2.16.840.1.101.3.4.2.2": {classicMAC(sha512.New384, 1)},
+		"2.16.840.1.101.3.4.2.3": {classicMAC(sha512.New, 1)},
+		oidPBMAC1.String():       {pbmac1},
+		gost.OIDStreebog512:      {gostMAC(gost.New512, streebogCost), classicMAC(gost.New512, streebogCost)},
+		gost.OIDStreebog256:      {gostMAC(gost.New256, streebogCost), classicMAC(gost.New256, streebogCost)},
+		gost.OID341194:           {gostMAC(gost.New341194, gost94Cost), classicMAC(gost.New341194, gost94Cost)},
 	}
 }
 
 // classicMAC is RFC 7292 appendix A: HMAC with a key by the PKCS#12 derivation.
-func classicMAC(newHash func() hash.Hash) macRow {
+func classicMAC(newHash func() hash.Hash, cost int) macRow {
 	return func(m *macData, password []byte, b *budget) (hash.Hash, error) {
-		if err := b.spend(m.iterations); err != nil {
+		if err := b.spend(m.iterations, cost); err != nil {
 			return nil, err
 		}
 		bmp, err := bmpPassword(password)
@@ -67,7 +73,7 @@ func pbmac1(m *macData, password []byte, b *budget) (hash.Hash, error) {
 	if err != nil {
 		return nil, err
 	}
-	newHash, ok := prfs()[scheme.id.String()]
+	prf, ok := prfs()[scheme.id.String()]
 	if !ok {
 		return nil, fmt.Errorf("%w: MAC %v", ErrUnsupported, scheme.id)
 	}
@@ -80,7 +86,7 @@ func pbmac1(m *macData, password []byte, b *budget) (hash.Hash, error) {
 		return nil, err
 	}
 	defer clear(key)
-	return hmac.New(newHash, key), nil
+	return hmac.New(prf.new, key), nil
 }
 
 func readMAC(s *cryptobyte.String) (*macData, bool) {
@@ -106,14 +112,19 @@ func readMAC(s *cryptobyte.String) (*macData, bool) {
 
 // check tells whether the MAC of content is right under password.
 func (m *macData) check(content, password []byte, b *budget) (bool, error) {
-	row, ok := macs()[m.digest.id.String()]
+	rows, ok := macs()[m.digest.id.String()]
 	if !ok {
 		return false, fmt.Errorf("%w: MAC %v", ErrUnsupported, m.digest.id)
 	}
-	h, err := row(m, password, b)
-	if err != nil {
-		return false, err
+	for _, row := range rows {
+		h, err := row(m, password, b)
+		if err != nil {
+			return false, err
+		}
+		h.Write(content)
+		if hmac.Equal(h.Sum(nil), m.value) {
+			return true, nil
+		}
 	}
-	h.Write(content)
-	return hmac.Equal(h.Sum(nil), m.value), nil
+	return false, nil
 }

@@ -2,9 +2,13 @@ package pkcs12
 
 import "encoding/asn1"
 
+// oidCryptoPro is CryptoPro CSP's own password-based encryption. The arc is RSA's, the number in it is not.
+const oidCryptoPro = "1.2.840.113549.1.12.1.80"
+
 // RFC 7292 appendix D, RFC 8018 appendix C, RFC 9579.
 var (
 	oidData          = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 1}
+	oidSignedData    = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 2}
 	oidEncryptedData = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 6}
 
 	oidKeyBag          = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1, 1}
@@ -19,6 +23,13 @@ var (
 	oidHMACSHA256 = asn1.ObjectIdentifier{1, 2, 840, 113549, 2, 9}
 	oidAES256CBC  = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 1, 42}
 	oidSHA256     = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}
+)
+
+// RFC 9337, RFC 9548.
+var (
+	oidStreebog512     = asn1.ObjectIdentifier{1, 2, 643, 7, 1, 1, 2, 3}
+	oidHMACStreebog512 = asn1.ObjectIdentifier{1, 2, 643, 7, 1, 1, 4, 2}
+	oidKuznyechik      = asn1.ObjectIdentifier{1, 2, 643, 7, 1, 1, 5, 2, 1} // CTR-ACPKM
 )
 
 // Attribute types of bags, as DER contents: a foreign one may have arcs longer than a machine word.

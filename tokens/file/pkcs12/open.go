@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 	cb "golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/perosign/pero/tokens/gost"
 )
 
 // Open checks the password and decrypts everything. The Lock seals the store again: for a Native file it is the file's own.
@@ -117,8 +119,12 @@ func isPrivateKeyInfo(octets []byte) bool {
 	return s.ReadASN1(&in, cb.SEQUENCE) && s.Empty() && in.ReadASN1Integer(&version) && in.SkipASN1(cb.SEQUENCE) && in.SkipASN1(cb.OCTET_STRING)
 }
 
-// publicOf gives the SubjectPublicKeyInfo of a private key, or nil for a kind of key that the standard library does not know.
+// publicOf gives the SubjectPublicKeyInfo of a private key, or nil for a kind of key that is not known.
 func publicOf(private []byte) []byte {
+	if key, err := gost.ParsePrivateKey(private); err == nil {
+		defer key.Wipe()
+		return key.Public().(*gost.PublicKey).Marshal()
+	}
 	key, err := x509.ParsePKCS8PrivateKey(private)
 	if err != nil {
 		return nil

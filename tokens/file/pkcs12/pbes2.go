@@ -14,18 +14,28 @@ import (
 
 	"golang.org/x/crypto/cryptobyte"
 	cb "golang.org/x/crypto/cryptobyte/asn1"
+
+	"github.com/perosign/pero/tokens/gost"
 )
 
 // PBES2 and PBKDF2, RFC 8018 section 6.2 and appendix A.2 to A.4.
 
-// prfs are the pseudo-random functions of PBKDF2: HMAC with these hashes.
-func prfs() map[string]func() hash.Hash {
-	return map[string]func() hash.Hash{
-		"1.2.840.113549.2.7":  sha1.New,
-		"1.2.840.113549.2.8":  sha256.New224,
-		"1.2.840.113549.2.9":  sha256.New,
-		"1.2.840.113549.2.10": sha512.New384,
-		"1.2.840.113549.2.11": sha512.New,
+// prfRow is a pseudo-random function of PBKDF2: HMAC with a hash.
+type prfRow struct {
+	new  func() hash.Hash
+	cost int // of an iteration, see budget
+}
+
+func prfs() map[string]prfRow {
+	return map[string]prfRow{
+		"1.2.840.113549.2.7":  {sha1.New, 1},
+		"1.2.840.113549.2.8":  {sha256.New224, 1},
+		"1.2.840.113549.2.9":  {sha256.New, 1},
+		"1.2.840.113549.2.10": {sha512.New384, 1},
+		"1.2.840.113549.2.11": {sha512.New, 1},
+		gost.OIDHMAC256:       {gost.New256, streebogCost},
+		gost.OIDHMAC512:       {gost.New512, streebogCost},
+		gost.OIDHMAC341194:    {gost.New341194, gost94Cost},
 	}
 }
 
@@ -41,6 +51,12 @@ func ciphers() map[string]cipherRow {
 		"2.16.840.1.101.3.4.1.22": {24, openAES},
 		"2.16.840.1.101.3.4.1.42": {32, openAES},
 		"1.2.840.113549.3.7":      {24, openDES3},
+
+		gost.OIDKuznyechikCTRACPKM:     {gost.KeySize, kuznyechik(false).open},
+		gost.OIDKuznyechikCTRACPKMOMAC: {gost.KeySize, kuznyechik(true).open},
+		gost.OIDMagmaCTRACPKM:          {gost.KeySize, magma(false).open},
+		gost.OIDMagmaCTRACPKMOMAC:      {gost.KeySize, magma(true).open},
+		gost.OID28147:                  {gost.KeySize, open28147},
 	}
 }
 
@@ -107,10 +123,10 @@ func (p pbkdf2Params) derive(password []byte, size int, b *budget) ([]byte, erro
 	if p.keySize != 0 && p.keySize != size {
 		return nil, fmt.Errorf("%w: key of %d octets", ErrUnsupported, p.keySize)
 	}
-	if err := b.spend(p.iterations); err != nil {
+	if err := b.spend(p.iterations, prf.cost); err != nil {
 		return nil, err
 	}
-	return stretchPassword(prf, password, p.salt, p.iterations, size)
+	return stretchPassword(prf.new, password, p.salt, p.iterations, size)
 }
 
 // stretchPassword is PBKDF2. The library takes a string: this one lies over the caller's octets, so that we make no copy that nobody

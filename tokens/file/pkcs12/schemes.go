@@ -30,6 +30,7 @@ func schemes() map[string]scheme {
 		"1.2.840.113549.1.12.1.4": openLegacy(legacy2DES),
 		"1.2.840.113549.1.12.1.5": openLegacy(legacyRC2128),
 		"1.2.840.113549.1.12.1.6": openLegacy(legacyRC240),
+		oidCryptoPro:              openCryptoPro,
 	}
 }
 
@@ -48,14 +49,15 @@ func decrypt(algorithm algorithmIdentifier, password, ciphertext []byte, b *budg
 // budget counts down the iterations that one opening may cost.
 type budget struct{ left int }
 
-func (b *budget) spend(iterations int) error {
+// spend asks for iterations that take cost times as long as those the budget counts.
+func (b *budget) spend(iterations, cost int) error {
 	if iterations < 1 {
 		return fmt.Errorf("%w: %d iterations", ErrDamaged, iterations)
 	}
-	if iterations > b.left {
-		return fmt.Errorf("%w: more than %d iterations", ErrUnsupported, maxIterations)
+	if iterations > b.left/cost {
+		return fmt.Errorf("%w: more than %d iterations", ErrUnsupported, maxIterations/cost)
 	}
-	b.left -= iterations
+	b.left -= iterations * cost
 	return nil
 }
 

@@ -2,10 +2,7 @@ package pkcs12
 
 import (
 	"bytes"
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
 	"slices"
@@ -15,8 +12,9 @@ import (
 	cb "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// Seal writes the store. Every key needs ID and Private.
+// Seal writes the store: with Russian algorithms when a GOST key is in it. Every key needs ID and Private.
 func (l *Lock) Seal(s *Store) ([]byte, error) {
+	f := familyFor(s)
 	first := true
 	var safes [][]byte
 	if len(s.Keys) > 0 {
@@ -27,7 +25,7 @@ func (l *Lock) Seal(s *Store) ([]byte, error) {
 					b.SetError(fmt.Errorf("%w: key %x without its parts", ErrUnsupported, key.ID))
 					return
 				}
-				l.addKey(b, key, first)
+				l.addKey(b, f, key, first)
 				first = false
 			}
 		})
@@ -63,13 +61,13 @@ func (l *Lock) Seal(s *Store) ([]byte, error) {
 		return nil, err
 	}
 	if at := checksumAt(content); at >= 0 {
-		copy(content[at:], checksum(content, at, l.macSalt, l.macIterations))
+		copy(content[at:], checksum(content, at, l.macSalt, l.secrets[f].macIterations))
 	}
-	return l.addMAC(content)
+	return l.addMAC(f, content)
 }
 
-func (l *Lock) addMAC(content []byte) ([]byte, error) {
-	h := hmac.New(sha256.New, l.macKey)
+func (l *Lock) addMAC(f family, content []byte) ([]byte, error) {
+	h := hmac.New(f.hash(), l.of(f).macKey)
 	h.Write(content)
 	var b cryptobyte.Builder
 	b.AddASN1(cb.SEQUENCE, func(b *cryptobyte.Builder) {
@@ -77,14 +75,11 @@ func (l *Lock) addMAC(content []byte) ([]byte, error) {
 		addData(b, content)
 		b.AddASN1(cb.SEQUENCE, func(b *cryptobyte.Builder) {
 			b.AddASN1(cb.SEQUENCE, func(b *cryptobyte.Builder) {
-				b.AddASN1(cb.SEQUENCE, func(b *cryptobyte.Builder) {
-					b.AddASN1ObjectIdentifier(oidSHA256)
-					b.AddASN1NULL()
-				})
+				f.addDigest(b)
 				b.AddASN1OctetString(h.Sum(nil))
 			})
 			b.AddASN1OctetString(l.macSalt)
-			b.AddASN1Int64(int64(l.macIterations))
+			b.AddASN1Int64(int64(l.secrets[f].macIterations))
 		})
 	})
 	return b.Bytes()
@@ -100,24 +95,17 @@ func addData(b *cryptobyte.Builder, octets []byte) {
 
 const explicit0 = cb.Tag(0xa0)
 
-func (l *Lock) addKey(b *cryptobyte.Builder, key Key, first bool) {
-	iv := make([]byte, aes.BlockSize)
-	_, _ = rand.Read(iv)
-	block, err := aes.NewCipher(l.key)
+func (l *Lock) addKey(b *cryptobyte.Builder, f family, key Key, first bool) {
+	params, text, err := f.encrypt(l.of(f).key, key.Private)
 	if err != nil {
 		b.SetError(err)
 		return
 	}
-	pad := aes.BlockSize - len(key.Private)%aes.BlockSize
-	text := make([]byte, 0, len(key.Private)+pad)
-	text = append(append(text, key.Private...), bytes.Repeat([]byte{byte(pad)}, pad)...)
-	cipher.NewCBCEncrypter(block, iv).CryptBlocks(text, text)
-
 	b.AddASN1(cb.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1ObjectIdentifier(oidShroudedKeyBag)
 		b.AddASN1(explicit0, func(b *cryptobyte.Builder) {
 			b.AddASN1(cb.SEQUENCE, func(b *cryptobyte.Builder) {
-				l.addAlgorithm(b, iv)
+				l.addAlgorithm(b, f, params)
 				b.AddASN1OctetString(text)
 			})
 		})
@@ -125,7 +113,7 @@ func (l *Lock) addKey(b *cryptobyte.Builder, key Key, first bool) {
 	})
 }
 
-func (l *Lock) addAlgorithm(b *cryptobyte.Builder, iv []byte) {
+func (l *Lock) addAlgorithm(b *cryptobyte.Builder, f family, params func(*cryptobyte.Builder)) {
 	b.AddASN1(cb.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1ObjectIdentifier(oidPBES2)
 		b.AddASN1(cb.SEQUENCE, func(b *cryptobyte.Builder) {
@@ -133,16 +121,16 @@ func (l *Lock) addAlgorithm(b *cryptobyte.Builder, iv []byte) {
 				b.AddASN1ObjectIdentifier(oidPBKDF2)
 				b.AddASN1(cb.SEQUENCE, func(b *cryptobyte.Builder) {
 					b.AddASN1OctetString(l.salt)
-					b.AddASN1Int64(int64(l.iterations))
+					b.AddASN1Int64(int64(l.secrets[f].iterations))
 					b.AddASN1(cb.SEQUENCE, func(b *cryptobyte.Builder) {
-						b.AddASN1ObjectIdentifier(oidHMACSHA256)
+						b.AddASN1ObjectIdentifier(f.prf())
 						b.AddASN1NULL()
 					})
 				})
 			})
 			b.AddASN1(cb.SEQUENCE, func(b *cryptobyte.Builder) {
-				b.AddASN1ObjectIdentifier(oidAES256CBC)
-				b.AddASN1OctetString(iv)
+				b.AddASN1ObjectIdentifier(f.cipher())
+				params(b)
 			})
 		})
 	})
