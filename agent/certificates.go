@@ -12,6 +12,7 @@ import (
 
 	"github.com/perosign/pero/agent/locale"
 	"github.com/perosign/pero/agent/names"
+	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/api"
 )
 
@@ -83,6 +84,15 @@ func (a *app) showCertificate(w io.Writer, c listed) {
 		fmt.Fprintf(w, "  %s\n", say("cli.certificates.issuer", locale.Values{"Name": visible(holder(c.Issuer))}))
 	}
 	fmt.Fprintf(w, "  %s\n", say("cli.certificates.dates", locale.Values{"From": a.time(c.NotBefore), "To": a.time(c.NotAfter)}))
+	if c.KeyAlgorithm != "" {
+		fmt.Fprintf(w, "  %s\n", say("cli.certificates.key", locale.Values{"Name": a.words.Key(c.KeyAlgorithm)}))
+	}
+	// The key may sign for a shorter time than its certificate is in force.
+	if parsed, err := signature.ParseCertificate(c.DER); err == nil {
+		if until := parsed.Extensions.PrivateKeyUsageNotAfter; !until.IsZero() && until.Before(c.NotAfter) {
+			fmt.Fprintf(w, "  %s\n", say("cli.certificates.key_until", locale.Values{"To": a.time(until)}))
+		}
+	}
 	if !c.HasPrivateKey {
 		fmt.Fprintf(w, "  %s\n", say("cli.certificates.no_key"))
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/pem"
 	"errors"
@@ -16,6 +15,7 @@ import (
 	"github.com/perosign/pero/agent/names"
 	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/api"
+	"github.com/perosign/pero/tokens"
 )
 
 // requested is one line of JSON: an enrolment or renewal that waits for its certificate.
@@ -36,7 +36,7 @@ func (a *app) enrollCommand() *cobra.Command {
 		if f.complete != "" {
 			return a.with(ctx, func(ctx context.Context, s *stack) error { return a.complete(ctx, s, f.enrollment, f.complete) })
 		}
-		if f.token == "" || f.algorithm == "" || len(f.subject) == 0 || f.output == "" {
+		if f.token == "" || len(f.subject) == 0 || f.output == "" {
 			return errUsage{a.words.Say("cli.enroll.needs")}
 		}
 		return a.with(ctx, func(ctx context.Context, s *stack) error { return a.enroll(ctx, s, f) })
@@ -83,6 +83,9 @@ func (a *app) enroll(ctx context.Context, s *stack, f enrollFlags) error {
 		return err
 	}
 	p.Token = t.ID
+	if p.Key.Algorithm == "" {
+		p.Key.Algorithm = usualKey(t)
+	}
 	r, err := s.agent.BeginEnrollment(ctx, person(), p)
 	if err != nil {
 		return err
@@ -91,6 +94,17 @@ func (a *app) enroll(ctx context.Context, s *stack, f enrollFlags) error {
 		return a.kept(r.Enrollment, err)
 	}
 	return a.waits(requested{Enrollment: r.Enrollment, Request: f.output})
+}
+
+// usualKey is the kind of key for whom none was named: GOST where the token makes it.
+func usualKey(t api.Token) string {
+	usual := []tokens.KeyAlgorithm{tokens.GOST2012256, tokens.ECP256, tokens.RSA2048}
+	for _, k := range usual {
+		if slices.Contains(t.KeyAlgorithms, string(k)) {
+			return string(k)
+		}
+	}
+	return string(usual[0]) // the refusal says what is wrong with the token
 }
 
 // waits tells what comes next. With the request on the standard output nothing else may stand there.
@@ -152,8 +166,10 @@ func (a *app) waiting(ctx context.Context, s *stack, certificates [][]byte) (str
 		if err != nil {
 			continue
 		}
-		// A certificate holds the SubjectPublicKeyInfo as the request had it.
-		if slices.ContainsFunc(certificates, func(der []byte) bool { return bytes.Contains(der, csr.Public) }) {
+		if slices.ContainsFunc(certificates, func(der []byte) bool {
+			c, err := signature.ParseCertificate(der)
+			return err == nil && tokens.SamePublic(c.Public, csr.Public)
+		}) {
 			return e.Enrollment, nil
 		}
 	}

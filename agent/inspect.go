@@ -79,6 +79,9 @@ func (a *app) describe(w io.Writer, d signature.Description, indent string) {
 		if f.Word {
 			value = a.words.Say(value)
 		}
+		if f.ID == "inspect.key" || strings.HasSuffix(f.ID, "Algorithm") {
+			value = a.words.Terms(value)
+		}
 		if t, err := time.Parse(time.RFC3339, value); f.Time && err == nil {
 			value = a.time(t)
 		}

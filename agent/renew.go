@@ -25,7 +25,7 @@ func (a *app) renewCommand() *cobra.Command {
 	flags, words := c.Flags(), a.words.Say
 	flags.StringVarP(&certificate, "certificate", "c", "", words("cli.flag.certificate"))
 	flags.StringVarP(&f.token, "token", "t", "", words("cli.renew.token"))
-	flags.StringVarP(&f.algorithm, "key", "k", "", words("cli.enroll.key"))
+	flags.StringVarP(&f.algorithm, "key", "k", "", words("cli.renew.key"))
 	flags.StringVarP(&f.output, "output", "o", "", words("cli.renew.output"))
 	flags.StringVar(&f.requestID, "request-id", "", words("cli.enroll.request_id"))
 	flags.StringVar(&f.complete, "complete", "", words("cli.enroll.complete"))

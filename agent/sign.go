@@ -15,6 +15,7 @@ import (
 
 	"github.com/perosign/pero/agent/locale"
 	"github.com/perosign/pero/api"
+	"github.com/perosign/pero/tokens"
 )
 
 // signed is one line of JSON.
@@ -22,6 +23,7 @@ type signed struct {
 	File        string `json:"file"`
 	Signature   string `json:"signature"` // where it was written; "-" for the standard output
 	Certificate string `json:"certificate"`
+	HashedBy    string `json:"hashedBy"` // who made the digest that the key signed: agent or token
 }
 
 type signFlags struct {
@@ -69,6 +71,9 @@ func (a *app) sign(ctx context.Context, s *stack, f signFlags, files []string) e
 		return err
 	}
 	p := api.SignParams{Certificate: c.ID, Format: "cades", Packaging: "detached", Digest: f.digest}
+	if key := tokens.KeyAlgorithm(c.KeyAlgorithm); p.Digest == "" && (key == tokens.GOST2012256 || key == tokens.GOST2012512) {
+		p.Digest = string(tokens.HashOf(key)) // it takes no other, and the files are read once
+	}
 	if f.attached {
 		p.Packaging = "attached"
 	}
@@ -119,7 +124,7 @@ func (a *app) sign(ctx context.Context, s *stack, f signFlags, files []string) e
 		if err := a.create(targets[i], 0o644, write); err != nil {
 			return err
 		}
-		return a.emit(signed{file, targets[i], r.Certificate.ID}, func(w io.Writer) {
+		return a.emit(signed{file, targets[i], r.Certificate.ID, result.HashedBy}, func(w io.Writer) {
 			fmt.Fprintln(w, a.words.Say("cli.sign.done", locale.Values{"File": file, "Signature": targets[i]}))
 		})
 	})

@@ -64,6 +64,13 @@ func (a *app) showToken(w io.Writer, t api.Token) {
 	if about := strings.TrimSpace(visible(t.Manufacturer) + " " + visible(t.Model)); about != "" {
 		fmt.Fprintf(w, "  %s\n", about)
 	}
+	if t.Writable && len(t.KeyAlgorithms) > 0 {
+		kinds := make([]string, len(t.KeyAlgorithms))
+		for i, k := range t.KeyAlgorithms {
+			kinds[i] = a.words.Key(k)
+		}
+		fmt.Fprintf(w, "  %s\n", say("cli.tokens.keys", locale.Values{"Names": strings.Join(kinds, "; ")}))
+	}
 	if t.Reader != "" {
 		fmt.Fprintf(w, "  %s\n", say("cli.tokens.reader", locale.Values{"Name": visible(t.Reader)}))
 	}

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/perosign/pero/agent/locale"
-	"github.com/perosign/pero/agent/names"
 	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/agent/status"
 	"github.com/perosign/pero/api"
@@ -145,17 +142,12 @@ func (a *app) signer(ctx context.Context, checker *status.Checker, s signature.S
 	if !s.SigningTime.IsZero() {
 		v.SigningTime = &s.SigningTime
 	}
-	cert, err := x509.ParseCertificate(s.Certificate)
+	cert, err := signature.ParseCertificate(s.Certificate)
 	if err != nil {
 		return v
 	}
-	if n, err := names.Parse(cert.RawSubject); err == nil {
-		v.Subject, v.shown = n.Members(), n.String()
-	}
-	if n, err := names.Parse(cert.RawIssuer); err == nil {
-		v.Issuer = n.Members()
-	}
-	v.SerialNumber, v.NotAfter = hex.EncodeToString(cert.SerialNumber.Bytes()), &cert.NotAfter
+	v.Subject, v.shown, v.Issuer = cert.Subject.Members(), cert.Subject.String(), cert.Issuer.Members()
+	v.SerialNumber, v.NotAfter = cert.SerialNumber, &cert.NotAfter
 	r, err := checker.Check(ctx, s.Certificate, known)
 	if err != nil {
 		v.Status, v.why = status.Unknown, err
@@ -202,7 +194,7 @@ func (a *app) showVerified(w io.Writer, v verified) {
 			fmt.Fprintf(w, "  %s\n", say("cli.verify.time", locale.Values{"Time": a.time(*s.SigningTime)}))
 		}
 		if s.Algorithm != "" {
-			fmt.Fprintf(w, "  %s\n", say("cli.verify.algorithm", locale.Values{"Name": s.Algorithm}))
+			fmt.Fprintf(w, "  %s\n", say("cli.verify.algorithm", locale.Values{"Name": a.words.Terms(s.Algorithm)}))
 		}
 		if s.Status != "" {
 			fmt.Fprintf(w, "  %s\n", a.statusWords(s.Status, s.NotAfter, s.RevokedAt))

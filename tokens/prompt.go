@@ -41,6 +41,7 @@ type PromptDocument struct {
 	Name   string // as claimed by the site
 	Size   int64  // octets; -1 when only a digest was given and the content was never seen
 	SHA256 string // hex; the given digest when the content was never seen
+	Hash   Hash   // of that given digest; "" for SHA-256
 }
 
 // PromptField is one line of a subject: the protocol's member name and its value.

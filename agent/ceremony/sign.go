@@ -28,7 +28,8 @@ type document struct {
 	hash                tokens.Hash
 	digest              []byte // by hash
 	shown               string // hex: SHA-256, or the given digest when the content was never seen
-	size                int64  // -1 when the content was never seen
+	shownBy             tokens.Hash
+	size                int64 // -1 when the content was never seen
 	content             func() io.Reader
 	head                []byte // the first headLength octets of content that was seen
 	upload              *uint32
@@ -190,7 +191,7 @@ func (a *Agent) planSigning(ctx context.Context, c api.Caller, p api.SignParams)
 
 // planDocument looks at one document. digest is what the signature uses; where the page did not say, a given digest says it.
 func (a *Agent) planDocument(c api.Caller, d api.Document, plan *signing, digest tokens.Hash, free bool, member string) (document, error) {
-	out := document{id: d.ID, name: d.Name, mediaType: d.MediaType, hash: digest}
+	out := document{id: d.ID, name: d.Name, mediaType: d.MediaType, hash: digest, shownBy: tokens.SHA256}
 	switch {
 	case len(d.ID) > maxID:
 		return out, wrong(member+".id", "%d octets", len(d.ID))
@@ -217,6 +218,7 @@ func (a *Agent) planDocument(c api.Caller, d api.Document, plan *signing, digest
 			return out, &api.Error{Reason: api.DigestMismatch, Member: member + ".digest.algorithm"}
 		}
 		out.hash, out.digest, out.shown, out.size = given, d.Digest.Value, hex.EncodeToString(d.Digest.Value), -1
+		out.shownBy = given
 		return out, nil
 	case d.Upload != nil && d.Digest == nil && d.Content == nil:
 		u, err := a.spool.upload(c, *d.Upload)
@@ -278,7 +280,7 @@ func fingerprint(conn uint64, v any) (string, error) {
 func (p *signing) prompt(c api.Caller, lang string) tokens.Prompt {
 	prompt := p.holding.prompt(tokens.ActSign, c, lang)
 	for _, d := range p.documents {
-		prompt.Documents = append(prompt.Documents, tokens.PromptDocument{Name: d.name, Size: d.size, SHA256: d.shown})
+		prompt.Documents = append(prompt.Documents, tokens.PromptDocument{Name: d.name, Size: d.size, SHA256: d.shown, Hash: d.shownBy})
 	}
 	if p.always {
 		prompt.PINs = len(p.documents)

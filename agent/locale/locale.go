@@ -75,6 +75,19 @@ func (l *Locale) bundle() *i18n.Bundle {
 	return english()
 }
 
+// Key names a kind of key, a word of the protocol, for people: "GOST R 34.10-2012, 256 bit".
+func (l *Locale) Key(algorithm string) string { return l.Say("key." + algorithm) }
+
+// Terms gives the name of an algorithm, which libraries and standards have in English, as the language writes it: "Стрибог-256".
+func (l *Locale) Terms(name string) string {
+	plain := For("en")
+	var pairs []string
+	for _, id := range []string{"term.gost", "term.streebog", "term.bit"} {
+		pairs = append(pairs, plain.Say(id), l.Say(id))
+	}
+	return strings.NewReplacer(pairs...).Replace(name)
+}
+
 // Values fill a message's placeholders: {{.Name}}. A member "Count" (int) picks the plural form.
 type Values map[string]any
 

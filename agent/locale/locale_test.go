@@ -27,6 +27,12 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
+func TestAlgorithmsAreNamedInTheLanguage(t *testing.T) {
+	require.Equal(t, "ГОСТ Р 34.10-2012, 512 бит, Стрибог-512", locale.For("ru").Terms("GOST R 34.10-2012, 512 bit, Streebog-512"))
+	require.Equal(t, "ECDSA, SHA-256", locale.For("ru").Terms("ECDSA, SHA-256"))
+	require.Equal(t, "GOST R 34.10-2012, Streebog-256", locale.For("en").Terms("GOST R 34.10-2012, Streebog-256"))
+}
+
 // Each area has the same messages with the same placeholders in both languages, and each number its form.
 func TestBothLanguages(t *testing.T) {
 	files, err := filepath.Glob("*.en.json")

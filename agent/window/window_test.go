@@ -100,7 +100,7 @@ func TestPIN(t *testing.T) {
 	seen := pinentrytest.Transcript(t, dir)
 	require.Equal(t, "Перо", seen[0].Title)
 	require.Contains(t, seen[0].Description, "просит подписать 1 документ.\n")
-	require.Equal(t, "Носитель не принял PIN.", seen[0].Error)
+	require.Equal(t, "Носитель не принял PIN-код.", seen[0].Error)
 	require.Equal(t, "Подписать", seen[0].OK)
 	require.Equal(t, "PIN:", seen[1].Prompt)
 }

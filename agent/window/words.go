@@ -121,7 +121,7 @@ func (w words) head(p tokens.Prompt) []string {
 func (w words) tail(p tokens.Prompt, s tokens.PINState) []string {
 	var lines []string
 	if p.Key != "" {
-		lines = append(lines, w.Say("window.key", locale.Values{"Key": strings.ToUpper(string(p.Key))}))
+		lines = append(lines, w.Say("window.key", locale.Values{"Key": w.Key(string(p.Key))}))
 	}
 	if p.Holder != "" {
 		lines = append(lines, w.Say("window.holder", locale.Values{"Holder": plain(p.Holder, longestValue)}))
@@ -230,14 +230,15 @@ func (w words) documents(documents []tokens.PromptDocument) section {
 	list := section{title: w.Say("window.documents"), least: min(leastListed, len(documents))}
 	for i, d := range documents[:min(mostListed, len(documents))] {
 		values := locale.Values{"Number": i + 1, "Name": plain(d.Name, longestName), "Size": w.size(d.Size)}
-		first, second := "window.document", "window.fingerprint"
+		first := "window.document"
 		if d.Size < 0 {
 			first = "window.unseen"
 		}
-		if len(d.SHA256) != 2*sha256.Size {
-			second = "window.digest"
+		hash := tokens.SHA256
+		if d.Hash != "" {
+			hash = d.Hash
 		}
-		list.items = append(list.items, w.Say(first, values)+"\n   "+w.Say(second, locale.Values{"SHA256": fingerprint(d.SHA256, len(documents) == 1)}))
+		list.items = append(list.items, w.Say(first, values)+"\n   "+w.Terms(hash.Name())+" "+fingerprint(d.SHA256, len(documents) == 1))
 	}
 	list.more = func(from int) string {
 		h := sha256.New()

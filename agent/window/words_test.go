@@ -172,6 +172,13 @@ The PIN will be asked 2 times, this is number 2.`, pages[0].text)
 	require.Equal(t, "This token's PIN has 4 to 8 characters. What you typed was not sent to the token.", w.trouble(p.Token, tokens.PINState{Length: true}))
 	require.NotRegexp(t, `\d`, w.trouble(p.Token, tokens.PINState{Wrong: true, Low: true, FinalTry: true}), "PKCS#11 has no number of tries")
 
+	p.Documents[0].Size, p.Documents[0].Hash = -1, tokens.Streebog256
+	require.Contains(t, w.pin(p, tokens.PINState{}, room)[0].text, "Streebog-256 3f1a09bc", "a digest is called by its name, whatever its length")
+	p.Language, p.Key = "ru", tokens.GOST2012256
+	russian := (words{locale.For("ru"), time.UTC}).pin(p, tokens.PINState{}, room)[0].text
+	require.Contains(t, russian, "Стрибог-256 3f1a09bc")
+	require.Contains(t, russian, "Новый ключ: ГОСТ Р 34.10-2012, 256 бит\n")
+
 	p.Origin = ""
 	require.Contains(t, w.pin(p, tokens.PINState{}, room)[0].text, "command line")
 

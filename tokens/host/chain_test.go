@@ -44,7 +44,7 @@ func newChain(t *testing.T, settings ...string) *chain {
 
 func (c *chain) open(ctx context.Context) (tokens.Session, error) {
 	return c.store.Open(ctx, c.id, tokens.Prompt{Act: tokens.ActSign, Origin: "https://portal.example",
-		Documents: []tokens.PromptDocument{{Name: "a.pdf", Size: 5, SHA256: strings.Repeat("ab", 32)}}})
+		Documents: []tokens.PromptDocument{{Name: "a.pdf", Size: 5, SHA256: strings.Repeat("ab", 32), Hash: tokens.Streebog256}}})
 }
 
 func (c *chain) windows(t *testing.T) []pinentrytest.Dialog {

@@ -175,6 +175,7 @@ func encodePrompt(e *encoder, p tokens.Prompt) {
 		e.text(doc.Name)
 		e.number(doc.Size)
 		e.text(doc.SHA256)
+		e.text(string(doc.Hash))
 	})
 	encodeList(e, p.Subject, func(e *encoder, f tokens.PromptField) {
 		e.text(f.Name)
@@ -192,7 +193,7 @@ func decodePrompt(d *decoder) (p tokens.Prompt) {
 	p.Hold = time.Duration(d.number())
 	p.PINs = int(d.number())
 	p.Documents = decodeList(d, func(d *decoder) tokens.PromptDocument {
-		return tokens.PromptDocument{Name: d.text(), Size: d.number(), SHA256: d.text()}
+		return tokens.PromptDocument{Name: d.text(), Size: d.number(), SHA256: d.text(), Hash: tokens.Hash(d.text())}
 	})
 	p.Subject = decodeList(d, func(d *decoder) tokens.PromptField { return tokens.PromptField{Name: d.text(), Value: d.text()} })
 	return p
