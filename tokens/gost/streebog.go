@@ -27,8 +27,9 @@ type streebog struct {
 	h, sum streebogBlock // the chaining value; the sum of all blocks modulo 2^512
 	length uint64        // octets written
 	buffer [BlockSize]byte
-	size   int // Size256 or Size512
-	table  *streebogTable
+	size   int             // Size256 or Size512
+	table  *streebogTable  // of the portable compression
+	vector *streebogVector // of the one in vector instructions, where the processor has them
 }
 
 // New256 returns a Streebog-256 hash (GOST R 34.11-2012, RFC 6986). Its Sum is in the order in which certificates,
@@ -39,7 +40,10 @@ func New256() hash.Hash { return newStreebog(Size256) }
 func New512() hash.Hash { return newStreebog(Size512) }
 
 func newStreebog(size int) *streebog {
-	d := &streebog{size: size, table: streebogTables()}
+	d := &streebog{size: size, vector: streebogVectors()}
+	if d.vector == nil {
+		d.table = streebogTables()
+	}
 	d.Reset()
 	return d
 }
@@ -84,7 +88,7 @@ func (d *streebog) Write(p []byte) (int, error) {
 func (d *streebog) blocks(p []byte, at uint64) {
 	for len(p) >= BlockSize {
 		m := loadBlock((*[BlockSize]byte)(p))
-		streebogCompress(d.table, &d.h, streebogBits(at), &m)
+		d.compress(&d.h, streebogBits(at), &m)
 		addBlock(&d.sum, &m)
 		p, at = p[BlockSize:], at+BlockSize
 	}
@@ -103,11 +107,11 @@ func (d *streebog) finish() (digest [Size512]byte) {
 	copy(last[:], d.buffer[:rest])
 	last[rest] = 1
 	m, h, sum := loadBlock(&last), d.h, d.sum
-	streebogCompress(d.table, &h, streebogBits(d.length-rest), &m)
+	d.compress(&h, streebogBits(d.length-rest), &m)
 	addBlock(&sum, &m)
 	length := streebogBits(d.length)
-	streebogCompress(d.table, &h, streebogBlock{}, &length)
-	streebogCompress(d.table, &h, streebogBlock{}, &sum)
+	d.compress(&h, streebogBlock{}, &length)
+	d.compress(&h, streebogBlock{}, &sum)
 	for i, w := range h {
 		binary.LittleEndian.PutUint64(digest[8*i:], w)
 	}
@@ -134,10 +138,18 @@ func addBlock(sum, m *streebogBlock) {
 	}
 }
 
-// streebogCompress is the compression function g_N (RFC 6986 section 7): h becomes g_n(h, m).
-func streebogCompress(t *streebogTable, h *streebogBlock, n streebogBlock, m *streebogBlock) {
+// compress is the compression function g_N (RFC 6986 section 7): h becomes g_n(h, m).
+func (d *streebog) compress(h *streebogBlock, n streebogBlock, m *streebogBlock) {
+	if d.vector != nil {
+		streebogCompressVector(d.vector, h, &n, m)
+		return
+	}
+	streebogCompress(d.table, h, &n, m)
+}
+
+func streebogCompress(t *streebogTable, h, n, m *streebogBlock) {
 	key, x := *h, *m
-	streebogLPS(t, &key, &n)
+	streebogLPS(t, &key, n)
 	for i := range streebogKeys {
 		streebogLPS(t, &x, &key)
 		streebogLPS(t, &key, &streebogKeys[i])
@@ -148,14 +160,27 @@ func streebogCompress(t *streebogTable, h *streebogBlock, n streebogBlock, m *st
 }
 
 // streebogLPS replaces x by LPS(x xor k): substitution, transposition of the octets, linear transformation
-// (RFC 6986 section 6).
+// (RFC 6986 section 6). Octet i of every word goes into word i. The octets of two words come by way of memory, those of
+// the others by shifts: so neither the loads nor the arithmetic is what the rest waits for.
 func streebogLPS(t *streebogTable, x, k *streebogBlock) {
-	x0, x1, x2, x3 := x[0]^k[0], x[1]^k[1], x[2]^k[2], x[3]^k[3]
-	x4, x5, x6, x7 := x[4]^k[4], x[5]^k[5], x[6]^k[6], x[7]^k[7]
-	for i := range x {
-		x[i] = t[0][byte(x0)] ^ t[1][byte(x1)] ^ t[2][byte(x2)] ^ t[3][byte(x3)] ^
-			t[4][byte(x4)] ^ t[5][byte(x5)] ^ t[6][byte(x6)] ^ t[7][byte(x7)]
-		x0, x1, x2, x3 = x0>>8, x1>>8, x2>>8, x3>>8
-		x4, x5, x6, x7 = x4>>8, x5>>8, x6>>8, x7>>8
-	}
+	var b [16]byte
+	binary.LittleEndian.PutUint64(b[0:], x[0]^k[0])
+	binary.LittleEndian.PutUint64(b[8:], x[1]^k[1])
+	x2, x3, x4, x5, x6, x7 := x[2]^k[2], x[3]^k[3], x[4]^k[4], x[5]^k[5], x[6]^k[6], x[7]^k[7]
+	x[0] = t[0][b[0]] ^ t[1][b[8]] ^ t[2][byte(x2)] ^ t[3][byte(x3)] ^
+		t[4][byte(x4)] ^ t[5][byte(x5)] ^ t[6][byte(x6)] ^ t[7][byte(x7)]
+	x[1] = t[0][b[1]] ^ t[1][b[9]] ^ t[2][byte(x2>>8)] ^ t[3][byte(x3>>8)] ^
+		t[4][byte(x4>>8)] ^ t[5][byte(x5>>8)] ^ t[6][byte(x6>>8)] ^ t[7][byte(x7>>8)]
+	x[2] = t[0][b[2]] ^ t[1][b[10]] ^ t[2][byte(x2>>16)] ^ t[3][byte(x3>>16)] ^
+		t[4][byte(x4>>16)] ^ t[5][byte(x5>>16)] ^ t[6][byte(x6>>16)] ^ t[7][byte(x7>>16)]
+	x[3] = t[0][b[3]] ^ t[1][b[11]] ^ t[2][byte(x2>>24)] ^ t[3][byte(x3>>24)] ^
+		t[4][byte(x4>>24)] ^ t[5][byte(x5>>24)] ^ t[6][byte(x6>>24)] ^ t[7][byte(x7>>24)]
+	x[4] = t[0][b[4]] ^ t[1][b[12]] ^ t[2][byte(x2>>32)] ^ t[3][byte(x3>>32)] ^
+		t[4][byte(x4>>32)] ^ t[5][byte(x5>>32)] ^ t[6][byte(x6>>32)] ^ t[7][byte(x7>>32)]
+	x[5] = t[0][b[5]] ^ t[1][b[13]] ^ t[2][byte(x2>>40)] ^ t[3][byte(x3>>40)] ^
+		t[4][byte(x4>>40)] ^ t[5][byte(x5>>40)] ^ t[6][byte(x6>>40)] ^ t[7][byte(x7>>40)]
+	x[6] = t[0][b[6]] ^ t[1][b[14]] ^ t[2][byte(x2>>48)] ^ t[3][byte(x3>>48)] ^
+		t[4][byte(x4>>48)] ^ t[5][byte(x5>>48)] ^ t[6][byte(x6>>48)] ^ t[7][byte(x7>>48)]
+	x[7] = t[0][b[7]] ^ t[1][b[15]] ^ t[2][byte(x2>>56)] ^ t[3][byte(x3>>56)] ^
+		t[4][byte(x4>>56)] ^ t[5][byte(x5>>56)] ^ t[6][byte(x6>>56)] ^ t[7][byte(x7>>56)]
 }

@@ -5,16 +5,19 @@ import (
 	"hash"
 )
 
-// A saved state is the magic word, the chaining value, the sum, the length and the octets not yet compressed. Saving
-// is what makes crypto/hmac keep the state after the padded key, and so PBKDF2 twice as fast.
+// A saved state is a word that tells the digest size, the chaining value, the sum, the length and the octets not yet
+// compressed. Saving lets crypto/hmac keep the states after its padded keys, which spares PBKDF2 two compressions of ten.
 const (
-	streebogMagic     = "gost3411-12\x00"
-	streebogStateSize = len(streebogMagic) + 2*BlockSize + 8 + BlockSize
+	streebogMagic256  = "streebog-256"
+	streebogMagic512  = "streebog-512"
+	streebogStateSize = len(streebogMagic512) + 2*BlockSize + 8 + BlockSize
 )
 
-// streebogMagicOf ends in the digest size, so that the state of one size is no state of the other.
-func streebogMagicOf(size int) string {
-	return streebogMagic[:len(streebogMagic)-1] + string(rune(size))
+func (d *streebog) magic() string {
+	if d.size == Size256 {
+		return streebogMagic256
+	}
+	return streebogMagic512
 }
 
 // MarshalBinary saves the running digest. The state of an HMAC is as secret as its key.
@@ -24,7 +27,7 @@ func (d *streebog) MarshalBinary() ([]byte, error) {
 
 // AppendBinary is MarshalBinary into the caller's room.
 func (d *streebog) AppendBinary(b []byte) ([]byte, error) {
-	b = append(b, streebogMagicOf(d.size)...)
+	b = append(b, d.magic()...)
 	for _, block := range [...]*streebogBlock{&d.h, &d.sum} {
 		for _, w := range block {
 			b = binary.LittleEndian.AppendUint64(b, w)
@@ -38,7 +41,7 @@ func (d *streebog) AppendBinary(b []byte) ([]byte, error) {
 
 // UnmarshalBinary restores what MarshalBinary saved; ErrState for anything else.
 func (d *streebog) UnmarshalBinary(b []byte) error {
-	magic := streebogMagicOf(d.size)
+	magic := d.magic()
 	if len(b) != streebogStateSize || string(b[:len(magic)]) != magic {
 		return ErrState
 	}

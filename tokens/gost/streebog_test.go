@@ -1,11 +1,22 @@
 package gost
 
 import (
+	"bytes"
 	"encoding/hex"
 	"hash"
 	"strings"
 	"testing"
 )
+
+// newPortable is the hash as it is on a processor without vector code.
+func newPortable(size int) *streebog {
+	d := &streebog{size: size, table: streebogTables()}
+	d.Reset()
+	return d
+}
+
+func portable256() hash.Hash { return newPortable(Size256) }
+func portable512() hash.Hash { return newPortable(Size512) }
 
 // The messages M1 and M2 of RFC 6986 section 10, the empty one and one that carries through the whole sum.
 func TestStreebogKnownAnswers(t *testing.T) {
@@ -29,9 +40,56 @@ func TestStreebogKnownAnswers(t *testing.T) {
 		{"carry", strings.Repeat("\xee", 64) + "\x16" + strings.Repeat("\x11", 62) + "\x16", New256, "81bb632fa31fcc38b4c379a662dbc58b9bed83f50d3a1b2ce7271ab02d25babb"},
 	} {
 		h := test.new()
-		h.Write([]byte(test.message))
-		if got := hex.EncodeToString(h.Sum(nil)); got != test.digest {
-			t.Errorf("Streebog-%d of %s = %s, want %s", 8*h.Size(), test.name, got, test.digest)
+		for _, h := range []hash.Hash{h, newPortable(h.Size())} {
+			h.Write([]byte(test.message))
+			if got := hex.EncodeToString(h.Sum(nil)); got != test.digest {
+				t.Errorf("Streebog-%d of %s = %s, want %s", 8*h.Size(), test.name, got, test.digest)
+			}
+		}
+	}
+}
+
+// FuzzWrite: a message in pieces has the digest it has in whole, whoever asks for digests meanwhile. Each octet of cuts
+// is the length of a piece.
+func FuzzWrite(f *testing.F) {
+	long := bytes.Repeat([]byte("0123456789"), 100)
+	f.Add(long, []byte{1, 63, 64, 65, 127, 128, 0, 200})
+	f.Add(long, []byte{64})
+	f.Add([]byte(nil), []byte(nil))
+	f.Fuzz(func(t *testing.T, message, cuts []byte) {
+		for _, new := range []func() hash.Hash{New256, New512, portable256, portable512, New341194} {
+			whole, pieces := new(), new()
+			whole.Write(message)
+			rest := message
+			for _, cut := range cuts {
+				n := min(int(cut), len(rest))
+				pieces.Write(rest[:n])
+				pieces.Sum(nil)
+				rest = rest[n:]
+			}
+			pieces.Write(rest)
+			want := whole.Sum(nil)
+			if got := pieces.Sum(nil); !bytes.Equal(got, want) {
+				t.Errorf("%T of %d octets: %x in pieces, %x in whole", whole, len(message), got, want)
+			}
+			pieces.Reset()
+			pieces.Write(message)
+			if got := pieces.Sum(nil); !bytes.Equal(got, want) {
+				t.Errorf("%T of %d octets: %x after Reset, want %x", whole, len(message), got, want)
+			}
+		}
+	})
+}
+
+func TestStreebogAllocatesNothing(t *testing.T) {
+	message, digest := make([]byte, 1000), make([]byte, 0, Size512)
+	for _, h := range []hash.Hash{New256(), portable256()} {
+		if n := testing.AllocsPerRun(100, func() {
+			h.Reset()
+			h.Write(message)
+			digest = h.Sum(digest[:0])
+		}); n > 0 {
+			t.Errorf("%v allocations for a digest", n)
 		}
 	}
 }
