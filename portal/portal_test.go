@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -22,6 +23,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/perosign/pero/agent/names"
+	"github.com/perosign/pero/agent/signature"
+	"github.com/perosign/pero/tokens"
+	"github.com/perosign/pero/tokens/gost"
 )
 
 // How long a test waits for what another goroutine does, and how often it looks.
@@ -167,24 +171,49 @@ func newKey(t *testing.T) crypto.Signer {
 	return k
 }
 
+// public gives a key's SubjectPublicKeyInfo and how it signs.
+func public(t *testing.T, key crypto.Signer) ([]byte, tokens.Algorithm) {
+	t.Helper()
+	scheme := tokens.Algorithm{Scheme: tokens.GOST}
+	spki, err := []byte(nil), error(nil)
+	if k, ok := key.Public().(*gost.PublicKey); ok {
+		spki = k.Marshal()
+	} else {
+		scheme.Scheme = tokens.ECDSA
+		spki, err = x509.MarshalPKIXPublicKey(key.Public())
+	}
+	require.NoError(t, err)
+	kind, err := signature.KeyAlgorithmOf(spki)
+	require.NoError(t, err)
+	scheme.Hash = tokens.HashOf(kind)
+	return spki, scheme
+}
+
+func signWith(key crypto.Signer, scheme tokens.Algorithm) signature.Sign {
+	return func(_ context.Context, digest []byte) ([]byte, error) {
+		return key.Sign(rand.Reader, digest, scheme.Hash.Crypto())
+	}
+}
+
 func csrFor(t *testing.T, key crypto.Signer, subject map[string]string) []byte {
 	t.Helper()
 	n, err := names.FromMembers(subject)
 	require.NoError(t, err)
-	der, err := n.Marshal()
-	require.NoError(t, err)
-	csr, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{RawSubject: der}, key)
+	spki, scheme := public(t, key)
+	csr, err := signature.CSR(t.Context(), spki, scheme, signWith(key, scheme), n, signature.Extensions{})
 	require.NoError(t, err)
 	return csr
 }
 
 // issue takes a person through a whole first issue.
-func (v visitor) issue() holder {
+func (v visitor) issue() holder { return v.issueFor(newKey(v.t)) }
+
+func (v visitor) issueFor(key crypto.Signer) holder {
 	v.t.Helper()
 	a := v.submitted()
 	v.portal.desk().ok("POST", "/api/desk/applications/"+a.ID+"/approve", nil, nil)
 	v.ok("POST", "/api/applications/"+a.ID+"/confirm", map[string]string{"code": v.code()}, &a)
-	h := holder{key: newKey(v.t)}
+	h := holder{key: key}
 	var answer issueAnswer
 	v.ok("POST", "/api/applications/"+a.ID+"/certificate", map[string]any{"csr": csrFor(v.t, h.key, a.Subject)}, &answer)
 	cert, err := x509.ParseCertificate(answer.Certificates[0])

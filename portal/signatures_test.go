@@ -2,19 +2,17 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"crypto"
 	"crypto/rand"
-	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"database/sql"
 	"io"
 	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"testing"
 	"time"
 
@@ -23,29 +21,30 @@ import (
 	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/portal/ca"
 	"github.com/perosign/pero/tokens"
+	"github.com/perosign/pero/tokens/gost"
 )
 
-// sign makes the CMS that Pero would make; content only for an attached one.
-func (h holder) sign(t *testing.T, digest []byte, content io.Reader, size int64, mediaType ...string) []byte {
+// sign makes the CMS that Pero would make; with the content in it when attached.
+func (h holder) sign(t *testing.T, content []byte, attached bool, mediaType string) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	k := signature.Key{Chain: append([][]byte{h.cert.Raw}, h.issuers...), Algorithm: tokens.Algorithm{Scheme: tokens.ECDSA, Hash: tokens.SHA256},
-		Sign: func(_ context.Context, digest []byte) ([]byte, error) {
-			return h.key.Sign(rand.Reader, digest, crypto.SHA256)
-		}}
-	require.NoError(t, signature.CAdES(t.Context(), &out, k, signature.Document{Digest: digest, Content: content, Size: size, MediaType: strings.Join(mediaType, "")}, time.Now()))
+	_, scheme := public(t, h.key)
+	digest := scheme.Hash.New()
+	digest.Write(content)
+	d := signature.Document{Digest: digest.Sum(nil), MediaType: mediaType}
+	if attached {
+		d.Content, d.Size = bytes.NewReader(content), int64(len(content))
+	}
+	k := signature.Key{Chain: append([][]byte{h.cert.Raw}, h.issuers...), Algorithm: scheme, Sign: signWith(h.key, scheme)}
+	require.NoError(t, signature.CAdES(t.Context(), &out, k, d, time.Now()))
 	return out.Bytes()
 }
 
-func (h holder) attached(t *testing.T, content []byte) []byte {
-	sum := sha256.Sum256(content)
-	return h.sign(t, sum[:], bytes.NewReader(content), int64(len(content)))
-}
+func (h holder) attached(t *testing.T, content []byte) []byte { return h.sign(t, content, true, "") }
 
 // renewal is the CMS of renew.begin.
 func (h holder) renewal(t *testing.T, csr []byte) []byte {
-	sum := sha256.Sum256(csr)
-	return h.sign(t, sum[:], bytes.NewReader(csr), int64(len(csr)), "application/pkcs10")
+	return h.sign(t, csr, true, "application/pkcs10")
 }
 
 func TestReissue(t *testing.T) {
@@ -127,16 +126,31 @@ func selfSigned(t *testing.T, key crypto.Signer) *x509.Certificate {
 // engine is the configuration that gives openssl GOST.
 const engine = "openssl_conf = init\n[init]\nengines = engines\n[engines]\ngost = gost\n[gost]\ndefault_algorithms = ALL\n"
 
+// verify: what the portal calls good, openssl does too.
+func (p portal) verify(cms, content []byte) {
+	p.t.Helper()
+	if _, err := exec.LookPath("openssl"); err != nil {
+		p.t.Fatal("openssl is not installed: run make deps")
+	}
+	dir := p.t.TempDir()
+	for name, data := range map[string][]byte{"openssl.cnf": []byte(engine), "a.p7s": cms, "a.txt": content} {
+		require.NoError(p.t, os.WriteFile(filepath.Join(dir, name), data, 0o600))
+	}
+	cmd := exec.Command("openssl", "cms", "-verify", "-cades", "-binary", "-inform", "DER", "-in", "a.p7s", "-content", "a.txt", "-CAfile", filepath.Join(p.state, "ca", "root.pem"), "-out", "/dev/null")
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "OPENSSL_CONF="+filepath.Join(dir, "openssl.cnf"))
+	out, err := cmd.CombinedOutput()
+	require.NoError(p.t, err, string(out))
+}
+
 func TestSignatures(t *testing.T) {
 	p := start(t)
 	v := p.citizen(1)
 	h := v.issue()
 	text := []byte("I agree.\n")
-	sum := sha256.Sum256(text)
 	var d document
 	v.ok("POST", "/api/documents?name=consent.txt", text, &d)
 	require.Equal(t, int64(len(text)), d.Size)
-	cms := h.sign(t, sum[:], nil, 0)
+	cms := h.sign(t, text, false, "")
 
 	var report signatureReport
 	v.ok("POST", "/api/signatures?document="+d.ID, cms, &report)
@@ -153,22 +167,7 @@ func TestSignatures(t *testing.T) {
 	require.Equal(t, 200, status)
 	require.Equal(t, cms, file)
 
-	// what the portal calls good, openssl does too
-	if _, err := exec.LookPath("openssl"); err != nil {
-		t.Fatal("openssl is not installed: run make deps")
-	}
-	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.p7s"), file, 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.txt"), text, 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "openssl.cnf"), []byte(engine), 0o600))
-	ssl := func(args ...string) {
-		cmd := exec.Command("openssl", args...)
-		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "OPENSSL_CONF="+filepath.Join(dir, "openssl.cnf"))
-		out, err := cmd.CombinedOutput()
-		require.NoError(t, err, string(out))
-	}
-	ssl("cms", "-verify", "-cades", "-binary", "-inform", "DER", "-in", "a.p7s", "-content", "a.txt", "-CAfile", filepath.Join(p.state, "ca", "root.pem"), "-out", "/dev/null")
+	p.verify(file, text)
 
 	v.ok("POST", "/api/signatures?name=inside.txt", h.attached(t, text), &report)
 	require.True(t, report.Valid && report.Attached)
@@ -186,7 +185,7 @@ func TestSignatures(t *testing.T) {
 
 	other := newKey(t)
 	report = signatureReport{}
-	v.ok("POST", "/api/signatures?document="+d.ID, holder{key: other, cert: selfSigned(t, other)}.sign(t, sum[:], nil, 0), &report)
+	v.ok("POST", "/api/signatures?document="+d.ID, holder{key: other, cert: selfSigned(t, other)}.sign(t, text, false, ""), &report)
 	require.False(t, report.Valid)
 	require.Equal(t, "untrusted", report.Signers[0].Status)
 
@@ -208,6 +207,78 @@ func TestSignatures(t *testing.T) {
 	left, err := filepath.Glob(filepath.Join(p.state, "signatures", ".new-*"))
 	require.NoError(t, err)
 	require.Empty(t, left, "what was refused leaves no file")
+}
+
+// A GOST person of either size, at an authority of any kind: issue, signatures detached and attached, re-issue onto another kind of key.
+func TestGOST(t *testing.T) {
+	for name, set := range map[string]*gost.ParameterSet{"256": gost.CryptoProA(), "512": gost.TC26A512()} {
+		for _, authority := range []tokens.KeyAlgorithm{tokens.GOST2012256, tokens.GOST2012512, tokens.ECP256} {
+			t.Run(name+" at "+string(authority), func(t *testing.T) {
+				p := start(t, func(c *config) { c.Algorithm = authority })
+				v := p.citizen(1)
+				key, err := gost.GenerateKey(set)
+				require.NoError(t, err)
+				h := v.issueFor(key)
+				var list []certificate
+				v.ok("GET", "/api/certificates", nil, &list)
+				require.Equal(t, "gost2012-"+name, list[0].KeyAlgorithm)
+
+				text := []byte("Согласен.\n")
+				var d document
+				v.ok("POST", "/api/documents?name=consent.txt", text, &d)
+				cms := h.sign(t, text, false, "")
+				var report signatureReport
+				v.ok("POST", "/api/signatures?document="+d.ID, cms, &report)
+				require.True(t, report.Valid, report)
+				require.Equal(t, "GOST R 34.10-2012, Streebog-"+name, report.Signers[0].Algorithm)
+				p.verify(cms, text)
+				v.ok("POST", "/api/signatures?name=inside.txt", h.attached(t, text), &report)
+				require.True(t, report.Valid && report.Attached)
+				v.ok("POST", "/api/documents?name=changed.txt", append([]byte("Не "), text...), &d)
+				v.ok("POST", "/api/signatures?document="+d.ID, cms, &report)
+				require.Equal(t, "digest", report.Signers[0].Problem)
+				bent := bytes.Clone(cms)
+				bent[len(bent)-3] ^= 1
+				v.ok("POST", "/api/signatures?document="+d.ID, bent, &report)
+				require.False(t, report.Valid)
+
+				var a application
+				v.ok("POST", "/api/renewals", map[string]string{"certificate": ca.Serial(h.cert.SerialNumber)}, &a)
+				fresh := newKey(t)
+				csr := csrFor(t, fresh, a.Subject)
+				path := "/api/applications/" + a.ID + "/certificate"
+				forged := h.renewal(t, csr)
+				forged[len(forged)-1] ^= 1
+				v.refused("POST", path, map[string]any{"csr": csr, "signedRequest": forged}, 422, renewalUnsigned)
+				v.ok("POST", path, map[string]any{"csr": csr, "signedRequest": h.renewal(t, csr)}, nil)
+			})
+		}
+	}
+}
+
+// A database of before Streebog goes on, and says of its documents that a GOST signature over them cannot be judged.
+func TestDocumentsOfAnOlderDatabase(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "portal.db")
+	text, err := schema.ReadFile("schema/001.sql")
+	require.NoError(t, err)
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	for _, statement := range []string{string(text), "PRAGMA user_version = 1", `INSERT INTO people (id, surname, given_name, patronymic, inn, snils, phone, email, region, locality)
+		VALUES (1, '', '', '', '', '', '', '', '', '')`, `INSERT INTO documents VALUES ('d', 1, 'old.txt', 3, x'01', x'02', x'03', 0)`} {
+		_, err = db.Exec(statement)
+		require.NoError(t, err, statement)
+	}
+	require.NoError(t, db.Close())
+	s, err := openStore(t.Context(), path)
+	require.NoError(t, err)
+	defer s.db.Close()
+	d, err := s.document(t.Context(), "d", 1)
+	require.NoError(t, err)
+	sum, err := d.digest(tokens.SHA384)
+	require.NoError(t, err)
+	require.Equal(t, []byte{2}, sum)
+	_, err = d.digest(tokens.Streebog256)
+	require.ErrorContains(t, err, "streebog256")
 }
 
 // pattern is a document that needs no memory.
