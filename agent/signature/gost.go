@@ -7,6 +7,8 @@ import (
 
 	"github.com/perosign/pero/tokens"
 	"github.com/perosign/pero/tokens/gost"
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // GOST R 34.10 with GOST R 34.11: of 2012 made and verified, of 2001 verified only. The identifiers are those of RFC 9215 and RFC 4491.
@@ -43,6 +45,22 @@ var gostKeys = map[string]string{
 	gost.OIDKey256: "GOST R 34.10-2012, 256 bit", gost.OIDAgreement256: "GOST R 34.10-2012, 256 bit",
 	gost.OIDKey512: "GOST R 34.10-2012, 512 bit", gost.OIDAgreement512: "GOST R 34.10-2012, 512 bit",
 	gost.OIDKey2001: "GOST R 34.10-2001", gost.OIDAgreement2001: "GOST R 34.10-2001",
+}
+
+// gostKind names the kind of a GOST key by the AlgorithmIdentifier of its PKCS#8: the curve's parameter set is the first of its parameters.
+func gostKind(id identifier) string {
+	kind := gostKeys[id.oid.String()]
+	params := cryptobyte.String(id.params)
+	var seq cryptobyte.String
+	var oid asn1.ObjectIdentifier
+	if !params.ReadASN1(&seq, cbasn1.SEQUENCE) || !seq.ReadASN1ObjectIdentifier(&oid) {
+		return kind
+	}
+	set, err := gost.ByOID(oid)
+	if err != nil {
+		return kind + ", " + oid.String()
+	}
+	return kind + ", " + set.Name()
 }
 
 // parseGOST reads the SubjectPublicKeyInfo of a GOST key. ErrAlgorithm for a curve that is not known, ErrMalformed for a point that is not on it.

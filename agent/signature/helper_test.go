@@ -25,6 +25,7 @@ import (
 
 	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/tokens"
+	"github.com/perosign/pero/tokens/gost"
 	"github.com/stretchr/testify/require"
 )
 
@@ -103,12 +104,17 @@ func (s *signer) with(scheme tokens.Scheme, h tokens.Hash) signature.Key {
 	return signature.Key{Chain: s.chain, Algorithm: alg, Sign: s.sign(alg)}
 }
 
-func (s *signer) public() []byte { return must(x509.MarshalPKIXPublicKey(s.key.Public())) }
+func (s *signer) public() []byte {
+	if k, ok := s.key.Public().(*gost.PublicKey); ok {
+		return k.Marshal()
+	}
+	return must(x509.MarshalPKIXPublicKey(s.key.Public()))
+}
 
 // combination is a key with one way to sign.
 type combination struct {
-	name string
-	key  tokens.KeyAlgorithm
+	name   string
+	public []byte
 	signature.Key
 }
 
@@ -122,8 +128,12 @@ func combinations() (list []combination) {
 			{tokens.RSA2048, tokens.RSAPKCS1v15, "pkcs1"}, {tokens.RSA3072, tokens.RSAPSS, "pss"}, {tokens.ECP256, tokens.ECDSA, "ecdsa"},
 			{tokens.ECP384, tokens.ECDSA, "ecdsa"}, {tokens.ECP521, tokens.ECDSA, "ecdsa"},
 		} {
-			list = append(list, combination{fmt.Sprintf("%s %s %s", k.alg, k.name, h), k.alg, keys()[k.alg].with(k.scheme, h)})
+			s := keys()[k.alg]
+			list = append(list, combination{fmt.Sprintf("%s %s %s", k.alg, k.name, h), s.public(), s.with(k.scheme, h)})
 		}
+	}
+	for _, s := range gostSigners() {
+		list = append(list, combination{s.set().Name(), s.public(), s.gost()})
 	}
 	return list
 }

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
 // cms describes a CMS ContentInfo: SignedData with its signers and certificates, of any other type the type alone.
@@ -19,6 +22,9 @@ func (i inspector) cms(data []byte) (Description, error) {
 		return d, err
 	}
 	d.add("inspect.contentType", oidName(oid))
+	if oid.Equal(oidDigestedData) {
+		return d, d.digested(newVerifier(bytes.NewReader(data)))
+	}
 	if !oid.Equal(oidSignedData) {
 		return d, nil
 	}
@@ -41,11 +47,69 @@ func (i inspector) cms(data []byte) (Description, error) {
 	return d, nil
 }
 
-func (d *Description) signers(r *Report) {
+// digested describes DigestedData (RFC 5652 section 7): whether the digest fits tells of damage, not of who made it.
+func (d *Description) digested(v *verifier) error {
+	if err := v.into("ContentInfo", sequenceTag); err != nil {
+		return err
+	}
+	if _, err := v.oid(); err != nil {
+		return err
+	}
+	for _, tag := range []cbasn1.Tag{explicit(0), sequenceTag} {
+		if err := v.into("DigestedData", tag); err != nil {
+			return err
+		}
+	}
+	if version, err := v.integer(); err != nil || version != 0 && version != 2 {
+		return errors.Join(err, malformed("version"))
+	}
+	id, err := v.identifier()
+	if err != nil {
+		return err
+	}
+	dig, err := byDigestID(id)
+	if err == nil {
+		v.listed = []digest{dig}
+	}
+	if err := v.encapsulated(); err != nil {
+		return err
+	}
+	der, err := v.small("digest", cbasn1.OCTET_STRING, octetsPieces)
+	if err != nil {
+		return err
+	}
+	for range 3 {
+		if err := v.leave("DigestedData"); err != nil {
+			return err
+		}
+	}
+	in := cryptobyte.String(der)
+	var written cryptobyte.String
+	in.ReadASN1(&written, cbasn1.OCTET_STRING)
+	d.add("inspect.digestAlgorithm", oidName(id.oid))
+	d.packaging(&v.report)
+	switch sum := v.sums[dig.name]; {
+	case !v.report.Attached:
+		d.word("inspect.digest", "inspect.unchecked.document")
+	case v.listed == nil:
+		d.word("inspect.digest", "inspect.unchecked.algorithm")
+	case bytes.Equal(sum, written):
+		d.word("inspect.digest", "inspect.digest.fits")
+	default:
+		d.word("inspect.digest", "inspect.digest.differs")
+	}
+	return v.end()
+}
+
+func (d *Description) packaging(r *Report) {
 	d.word("inspect.packaging", map[bool]string{true: "inspect.packaging.attached", false: "inspect.packaging.detached"}[r.Attached])
 	if r.Attached {
 		d.add("inspect.contentSize", strconv.FormatInt(r.ContentSize, 10))
 	}
+}
+
+func (d *Description) signers(r *Report) {
+	d.packaging(r)
 	var worst error
 	for _, s := range r.Signers {
 		one := s.describe()

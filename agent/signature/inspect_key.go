@@ -3,6 +3,7 @@ package signature
 import (
 	"bytes"
 	"encoding/asn1"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -43,6 +44,9 @@ func (i inspector) privateKey(data []byte) (Description, error) {
 
 // keyKind names algorithm and curve.
 func keyKind(id identifier) string {
+	if isGOST(id.oid) {
+		return gostKind(id)
+	}
 	params := cryptobyte.String(id.params)
 	var named asn1.ObjectIdentifier
 	if params.ReadASN1ObjectIdentifier(&named) {
@@ -67,11 +71,43 @@ func (i inspector) encryptedKey(data []byte) (Description, error) {
 		return d, ErrUnknownKind
 	}
 	d.add("inspect.format", "PKCS#8")
-	d.add("inspect.encryption", oidName(id.oid))
+	d.add("inspect.encryption", encryption(id))
 	return d, nil
 }
 
+// encryption names how something is encrypted; of PBES2 (RFC 8018 appendix A.4, RFC 9337) the cipher and the function under PBKDF2 too.
+func encryption(id identifier) string {
+	name := oidName(id.oid)
+	if !id.oid.Equal(oidPBES2) {
+		return name
+	}
+	in := cryptobyte.String(id.params)
+	var seq, kdf cryptobyte.String
+	if !in.ReadASN1(&seq, cbasn1.SEQUENCE) {
+		return name
+	}
+	derivation, err := readIdentifier(&seq)
+	if err != nil {
+		return name
+	}
+	cipher, err := readIdentifier(&seq)
+	if err != nil {
+		return name
+	}
+	name += ": " + oidName(cipher.oid)
+	in = derivation.params
+	if derivation.oid.Equal(oidPBKDF2) && in.ReadASN1(&kdf, cbasn1.SEQUENCE) && kdf.SkipASN1(cbasn1.OCTET_STRING) && kdf.SkipASN1(cbasn1.INTEGER) &&
+		kdf.SkipOptionalASN1(cbasn1.INTEGER) && !kdf.Empty() {
+		if prf, err := readIdentifier(&kdf); err == nil {
+			name += ", " + oidName(prf.oid)
+		}
+	}
+	return name
+}
+
 var (
+	oidPBES2         = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 13}
+	oidPBKDF2        = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 5, 12}
 	oidEncryptedData = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 6}
 	oidBag           = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 12, 10, 1}
 	oidX509Bag       = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 22, 1}
@@ -204,13 +240,9 @@ func (s *store) authenticatedSafe(content []byte) error {
 }
 
 func (s *store) method(id identifier) {
-	name := oidName(id.oid)
-	for _, m := range s.methods {
-		if m == name {
-			return
-		}
+	if name := encryption(id); !slices.Contains(s.methods, name) {
+		s.methods = append(s.methods, name)
 	}
-	s.methods = append(s.methods, name)
 }
 
 func (s *store) safeContents(content []byte, depth int) error {

@@ -272,7 +272,7 @@ func TestDamagedExtensions(t *testing.T) {
 	c, err := signature.ParseCertificate(der)
 	require.NoError(t, err)
 	require.Empty(t, c.Extensions.SubjectSignTool)
-	require.Equal(t, "1.2.643.100.111", field(inspect(t, der, nil), "damaged"))
+	require.Equal(t, "subjectSignTool (1.2.643.100.111)", field(inspect(t, der, nil), "damaged"))
 	usage := template("Damaged", 6)
 	usage.ExtraExtensions = append(usage.ExtraExtensions, extensionOf("2.5.29.16", []byte{4, 0}))
 	_, err = signature.ParseCertificate(issue(s.key, usage).chain[0])
