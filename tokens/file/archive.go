@@ -160,7 +160,7 @@ func (d folder) holds(names []string, keys []pkcs12.Key) bool {
 	for _, key := range keys {
 		if !slices.ContainsFunc(have, func(k pkcs12.Key) bool {
 			if len(key.Public) > 0 && len(k.Public) > 0 {
-				return bytes.Equal(key.Public, k.Public)
+				return tokens.SamePublic(key.Public, k.Public)
 			}
 			return len(k.ID) > 0 && bytes.Equal(key.ID, k.ID)
 		}) {

@@ -10,10 +10,12 @@ import (
 	"crypto/sha1"
 	"crypto/x509"
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"github.com/perosign/pero/tokens"
 	"github.com/perosign/pero/tokens/file/pkcs12"
+	"github.com/perosign/pero/tokens/gost"
 )
 
 // generate makes a key pair.
@@ -31,12 +33,56 @@ func generate(algorithm tokens.KeyAlgorithm) (crypto.Signer, error) {
 		return ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	case tokens.ECP521:
 		return ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
+	case tokens.GOST2012256:
+		return gost.GenerateKey(gost.CryptoProA())
+	case tokens.GOST2012512:
+		return gost.GenerateKey(gost.TC26A512())
 	}
 	return nil, fmt.Errorf("key %q: %w", algorithm, tokens.ErrUnsupported)
 }
 
-// algorithmOf names the algorithm of a SubjectPublicKeyInfo; "" for one that is not offered (RSA-1024, GOST).
+// marshal gives the SubjectPublicKeyInfo and the PKCS#8 of a key; the caller wipes the latter.
+func marshal(key crypto.Signer) (public, private []byte, err error) {
+	if k, ok := key.(*gost.PrivateKey); ok {
+		return k.Public().(*gost.PublicKey).Marshal(), k.MarshalPKCS8(), nil
+	}
+	if public, err = x509.MarshalPKIXPublicKey(key.Public()); err != nil {
+		return nil, nil, err
+	}
+	private, err = x509.MarshalPKCS8PrivateKey(key)
+	return public, private, err
+}
+
+// parse reads PKCS#8.
+func parse(private []byte) (crypto.Signer, error) {
+	key, err := gost.ParsePrivateKey(private)
+	if err == nil {
+		return key, nil
+	} else if !errors.Is(err, gost.ErrAlgorithm) {
+		return nil, fmt.Errorf("%w: %w", tokens.ErrUnsupported, err)
+	}
+	other, err := x509.ParsePKCS8PrivateKey(private)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", tokens.ErrUnsupported, err)
+	}
+	signer, ok := other.(crypto.Signer)
+	if !ok {
+		return nil, tokens.ErrUnsupported
+	}
+	return signer, nil
+}
+
+// algorithmOf names the algorithm of a SubjectPublicKeyInfo; "" for one that is not offered (RSA-1024, GOST R 34.10-2001).
 func algorithmOf(public []byte) tokens.KeyAlgorithm {
+	if key, err := gost.ParsePublicKey(public); err == nil {
+		switch {
+		case key.Is2001():
+			return ""
+		case key.Set().Size() == gost.Size512:
+			return tokens.GOST2012512
+		}
+		return tokens.GOST2012256
+	}
 	key, err := x509.ParsePKIXPublicKey(public)
 	if err != nil {
 		return ""
@@ -80,6 +126,11 @@ func sign(key crypto.Signer, algorithm tokens.Algorithm, digest []byte) ([]byte,
 	case *ecdsa.PrivateKey:
 		if algorithm.Scheme == tokens.ECDSA {
 			return ecdsa.SignASN1(rand.Reader, key, digest)
+		}
+	case *gost.PrivateKey:
+		own := algorithmOf(key.Public().(*gost.PublicKey).Marshal())
+		if algorithm.Scheme == tokens.GOST && own != "" && algorithm.Hash == tokens.HashOf(own) {
+			return key.Sign(rand.Reader, digest, nil)
 		}
 	}
 	return nil, fmt.Errorf("scheme %d for this key: %w", algorithm.Scheme, tokens.ErrUnsupported)
@@ -132,7 +183,7 @@ func certificateKeys(list []pkcs12.Certificate) [][]byte {
 // owner finds the key of a certificate: by the public key where both are known, else by localKeyId. -1 when it is not here.
 func owner(keys []pkcs12.Key, certificate pkcs12.Certificate, public []byte) int {
 	for i, key := range keys {
-		if len(key.ID) > 0 && len(public) > 0 && bytes.Equal(key.Public, public) {
+		if len(key.ID) > 0 && len(public) > 0 && tokens.SamePublic(key.Public, public) {
 			return i
 		}
 	}
@@ -170,10 +221,13 @@ func tidy(s *pkcs12.Store) {
 
 // wipe overwrites what can be reached of a parsed private key; copies inside the standard library live until they are collected.
 func wipe(key crypto.Signer) {
-	if k, ok := key.(*rsa.PrivateKey); ok {
+	switch k := key.(type) {
+	case *rsa.PrivateKey:
 		clear(k.D.Bits())
 		for _, prime := range k.Primes {
 			clear(prime.Bits())
 		}
+	case *gost.PrivateKey:
+		k.Wipe()
 	}
 }

@@ -129,7 +129,7 @@ func describe(name string, state tokens.State, writable bool) tokens.Token {
 		Carrier:  tokens.File,
 		State:    state,
 		Writable: writable,
-		Algorithms: []tokens.KeyAlgorithm{tokens.RSA2048, tokens.RSA3072, tokens.RSA4096,
+		Algorithms: []tokens.KeyAlgorithm{tokens.GOST2012256, tokens.GOST2012512, tokens.RSA2048, tokens.RSA3072, tokens.RSA4096,
 			tokens.ECP256, tokens.ECP384, tokens.ECP521},
 	}
 }
@@ -141,6 +141,8 @@ func translate(err error) error {
 		return fmt.Errorf("%w: %w", tokens.ErrPINIncorrect, err)
 	case errors.Is(err, pkcs12.ErrUnsupported):
 		return fmt.Errorf("%w: %w", tokens.ErrUnsupported, err)
+	case errors.Is(err, pkcs12.ErrForeign):
+		return fmt.Errorf("%w: %w", tokens.ErrForeignContainer, err)
 	case errors.Is(err, pkcs12.ErrChanged):
 		return fmt.Errorf("%w: %w", tokens.ErrBusy, err)
 	}

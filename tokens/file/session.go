@@ -107,13 +107,9 @@ func (s *session) signer(ctx context.Context, id tokens.KeyID) (crypto.Signer, e
 			return nil, tokens.ErrNoKey
 		}
 	}
-	parsed, err := x509.ParsePKCS8PrivateKey(s.store.Keys[i].Private)
+	signer, err := parse(s.store.Keys[i].Private)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", tokens.ErrUnsupported, err)
-	}
-	signer, ok := parsed.(crypto.Signer)
-	if !ok {
-		return nil, tokens.ErrUnsupported
+		return nil, err
 	}
 	s.signers[id] = signer
 	return signer, nil
@@ -146,10 +142,7 @@ func (s *session) Generate(ctx context.Context, spec tokens.KeySpec) (tokens.Key
 	}
 	defer wipe(signer)
 	key := pkcs12.Key{ID: id, Label: spec.Label}
-	if key.Public, err = x509.MarshalPKIXPublicKey(signer.Public()); err != nil {
-		return tokens.Key{}, fmt.Errorf("generate: %w", err)
-	}
-	if key.Private, err = x509.MarshalPKCS8PrivateKey(signer); err != nil {
+	if key.Public, key.Private, err = marshal(signer); err != nil {
 		return tokens.Key{}, fmt.Errorf("generate: %w", err)
 	}
 	s.mu.Lock()
@@ -220,7 +213,7 @@ func (s *session) Install(ctx context.Context, id tokens.KeyID, chain [][]byte) 
 			return false, tokens.ErrNoKey
 		}
 		key := store.Keys[i]
-		if len(key.Public) > 0 && !bytes.Equal(key.Public, leaf.RawSubjectPublicKeyInfo) {
+		if len(key.Public) > 0 && !tokens.SamePublic(key.Public, leaf.RawSubjectPublicKeyInfo) {
 			return false, errors.New("the certificate is of another key")
 		}
 		changed := false
