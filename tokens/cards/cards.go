@@ -19,6 +19,7 @@ type data struct {
 	NoCarrier []string  `json:"noCarrier"`
 	Libraries []library `json:"libraries"`
 	Carriers  []carrier `json:"carriers"`
+	GOST      []hasher  `json:"gost"`
 }
 
 type product struct {
@@ -39,6 +40,12 @@ type carrier struct {
 	Manufacturer string `json:"manufacturer"`
 	Model        string `json:"model"`
 	Reader       string `json:"reader"`
+}
+
+type hasher struct {
+	Manufacturer string `json:"manufacturer"`
+	Model        string `json:"model"`
+	Hash         string `json:"hash"`
 }
 
 // Quirks is how a library differs from what the specification leads one to expect.
@@ -69,6 +76,17 @@ func QuirksOf(manufacturer string) Quirks {
 		}
 	}
 	return Quirks{}
+}
+
+// TokenHash tells by the fields of CK_TOKEN_INFO whether a token is to make the digests for its GOST keys itself, by the mechanism that
+// signs with the hash. The others are given the digest.
+func TokenHash(manufacturer, model string) bool {
+	for _, h := range known().GOST {
+		if contains(manufacturer, h.Manufacturer) && contains(model, h.Model) {
+			return h.Hash == "token"
+		}
+	}
+	return false
 }
 
 // CarrierOf guesses what a person would call a token: "smartcard", "usb_token", "tpm" or "software". The fields are those of CK_TOKEN_INFO and

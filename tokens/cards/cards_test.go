@@ -84,8 +84,8 @@ func TestDataFollowsItsSchema(t *testing.T) {
 	require.Empty(t, check(schema, value, "cards"))
 
 	var broken any
-	require.NoError(t, json.Unmarshal([]byte(`{"products":[{"name":"","files":["a/b"],"linux":["lib.so"]}],"noCarrier":[],"libraries":[{"rescan":"yes"}],"carriers":[{"kind":"disk"}],"more":1}`), &broken))
-	require.Len(t, check(schema, broken, "cards"), 8)
+	require.NoError(t, json.Unmarshal([]byte(`{"products":[{"name":"","files":["a/b"],"linux":["lib.so"]}],"noCarrier":[],"libraries":[{"rescan":"yes"}],"carriers":[{"kind":"disk"}],"gost":[{"model":"x","hash":"both"}],"more":1}`), &broken))
+	require.Len(t, check(schema, broken, "cards"), 10)
 
 	names := map[string]bool{}
 	for _, p := range known().Products {
@@ -101,6 +101,10 @@ func TestQuirksAndCarriers(t *testing.T) {
 	require.Equal(t, Quirks{Rescan: true, FreeSlot: true}, QuirksOf("SoftHSM"))
 	require.Equal(t, Quirks{Wait: true}, QuirksOf("OpenSC Project"))
 	require.Equal(t, Quirks{}, QuirksOf("Aktiv Co."))
+
+	require.True(t, TokenHash("Pero", "Hashing card"))
+	require.False(t, TokenHash("Pero", "Test card"))
+	require.False(t, TokenHash("Aktiv Co.", "Rutoken ECP"))
 
 	require.Equal(t, "software", CarrierOf("SoftHSM project", "SoftHSM v2", "SoftHSM slot ID 0x1", true))
 	require.Equal(t, "usb_token", CarrierOf("Aktiv Co.", "Rutoken ECP", "Aktiv Rutoken ECP 00 00", true))

@@ -84,6 +84,9 @@ func (s *session) makePair(h pkcs11.SessionHandle, k kind, size size, public, pr
 		public = append(public, pkcs11.NewAttribute(pkcs11.CKA_ENCRYPT, false))
 		private = append(private, pkcs11.NewAttribute(pkcs11.CKA_DECRYPT, false))
 	}
+	if size.digest != nil {
+		return s.makeGOST(h, k, size, public, private)
+	}
 	if s.engine != nil {
 		pub, priv := crypto11.NewAttributeSet(), crypto11.NewAttributeSet()
 		pub.AddIfNotPresent(public)
@@ -96,8 +99,7 @@ func (s *session) makePair(h pkcs11.SessionHandle, k kind, size size, public, pr
 		}
 		return err
 	}
-	public = append(public, pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PUBLIC_KEY), pkcs11.NewAttribute(pkcs11.CKA_KEY_TYPE, k.keyType))
-	private = append(private, pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PRIVATE_KEY), pkcs11.NewAttribute(pkcs11.CKA_KEY_TYPE, k.keyType))
+	public, private = typed(k, public, private)
 	if k.keyType == pkcs11.CKK_RSA {
 		public = append(public,
 			pkcs11.NewAttribute(pkcs11.CKA_MODULUS_BITS, size.bits),
@@ -111,4 +113,28 @@ func (s *session) makePair(h pkcs11.SessionHandle, k kind, size size, public, pr
 	}
 	_, _, err := s.ctx.GenerateKeyPair(h, []*pkcs11.Mechanism{pkcs11.NewMechanism(k.generate, nil)}, public, private)
 	return err
+}
+
+// makeGOST makes a GOST R 34.10-2012 pair, which crypto11 does not know, under the usual parameter set of its size. Tokens want both parameter
+// sets, the curve's and the digest's, in both templates.
+func (s *session) makeGOST(h pkcs11.SessionHandle, k kind, size size, public, private []*pkcs11.Attribute) error {
+	curve, err := asn1.Marshal(size.oid)
+	if err != nil {
+		return err
+	}
+	digest, err := asn1.Marshal(size.digest)
+	if err != nil {
+		return err
+	}
+	public, private = typed(k, public, private)
+	sets := []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_GOSTR3410_PARAMS, curve), pkcs11.NewAttribute(pkcs11.CKA_GOSTR3411_PARAMS, digest)}
+	_, _, err = s.ctx.GenerateKeyPair(h, []*pkcs11.Mechanism{pkcs11.NewMechanism(k.generate, nil)}, append(public, sets...), append(private, sets...))
+	return err
+}
+
+// typed adds the classes and the key type to both templates.
+func typed(k kind, public, private []*pkcs11.Attribute) (pub, priv []*pkcs11.Attribute) {
+	pub = append(public, pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PUBLIC_KEY), pkcs11.NewAttribute(pkcs11.CKA_KEY_TYPE, k.keyType))
+	priv = append(private, pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_PRIVATE_KEY), pkcs11.NewAttribute(pkcs11.CKA_KEY_TYPE, k.keyType))
+	return pub, priv
 }

@@ -88,7 +88,8 @@ func TestStatesOfToken(t *testing.T) {
 		require.Equal(t, want, token.State)
 		require.Equal(t, tokens.SmartCard, token.Carrier)
 		require.Equal(t, "Test reader", token.Reader)
-		require.Equal(t, []tokens.KeyAlgorithm{tokens.RSA2048, tokens.RSA3072, tokens.RSA4096, tokens.ECP256}, token.Algorithms)
+		require.Equal(t, []tokens.KeyAlgorithm{
+			tokens.GOST2012256, tokens.GOST2012512, tokens.RSA2048, tokens.RSA3072, tokens.RSA4096, tokens.ECP256}, token.Algorithms)
 		if want != tokens.Ready {
 			_, err := m.Login(t.Context(), token.ID, pin("1234"), nil)
 			require.ErrorIs(t, err, tokens.ErrPINNotSet)

@@ -73,13 +73,13 @@ func (s *session) Delete(ctx context.Context, id tokens.KeyID) error {
 		if err != nil {
 			return err
 		}
-		k := survey(list, func(p *object, c []object) *object { return s.tryOut(h, p, c) }).key(id)
+		k := s.piece(h, list).key(id)
 		if k == nil || k.private == nil {
 			return tokens.ErrNoKey
 		}
 		mine := func(o object) bool {
 			if o.public != nil && k.Public != nil {
-				return bytes.Equal(o.public, k.Public)
+				return tokens.SamePublic(o.public, k.Public)
 			}
 			return len(k.cka) > 0 && bytes.Equal(o.id, k.cka)
 		}
@@ -113,8 +113,8 @@ func (v *view) holds(der []byte) bool {
 	return false
 }
 
-// certificateFields are the parts of a certificate that PKCS#11 wants beside it, in DER (v2.40, section 4.6.3).
-type certificateFields struct{ subject, issuer, serial []byte }
+// certificateFields are the parts of a certificate that PKCS#11 wants beside it (v2.40, section 4.6.3), and its SubjectPublicKeyInfo, in DER.
+type certificateFields struct{ subject, issuer, serial, public []byte }
 
 // parseFields reads only what it must, so that no certificate an authority issued is refused for its other contents.
 func parseFields(der []byte) (f certificateFields, err error) {
@@ -124,7 +124,7 @@ func parseFields(der []byte) (f certificateFields, err error) {
 	ok := input.ReadASN1(&certificate, asn1.SEQUENCE) && input.Empty() &&
 		certificate.ReadASN1(&tbs, asn1.SEQUENCE) &&
 		tbs.SkipOptionalASN1(asn1.Tag(0).ContextSpecific().Constructed()) // version
-	for _, to := range []*[]byte{&f.serial, nil, &f.issuer, nil, &f.subject} { // nil: signature algorithm, validity
+	for _, to := range []*[]byte{&f.serial, nil, &f.issuer, nil, &f.subject, &f.public} { // nil: signature algorithm, validity
 		if ok = ok && tbs.ReadAnyASN1Element(&element, &tag); ok && to != nil {
 			*to = element
 		}

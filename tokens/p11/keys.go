@@ -12,35 +12,45 @@ import (
 	"github.com/miekg/pkcs11"
 
 	"github.com/perosign/pero/tokens"
+	"github.com/perosign/pero/tokens/gost"
 )
 
-// kind is a family of key pairs: one row for each CKK_ constant that Pero speaks. The GOST R 34.10-2012 pairs (CKK_GOSTR3410 0x30,
-// CKK_GOSTR3410_512 0xD4321003) get their rows here.
+// kind is a family of key pairs: one row for each CKK_ constant that Pero speaks.
 type kind struct {
-	keyType  uint // CKK_
-	generate uint // CKM_ of the key pair
-	sign     uint // CKM_ that shows the token can sign with it
+	keyType  uint   // CKK_
+	generate uint   // CKM_ of the key pair
+	sign     uint   // CKM_ that shows the token can sign with it
+	shows    []uint // CKM_ of which one must be there too; nil: none
 	sizes    []size
 }
 
 type size struct {
 	algorithm tokens.KeyAlgorithm
 	bits      int
-	curve     elliptic.Curve // EC
-	oid       asn1.ObjectIdentifier
+	curve     elliptic.Curve        // EC
+	oid       asn1.ObjectIdentifier // of the curve; GOST: of the one for new keys
+	digest    asn1.ObjectIdentifier // GOST: CKA_GOSTR3411_PARAMS
 }
 
+// kinds are in the order in which a token's algorithms are listed.
 var kinds = []kind{
-	{pkcs11.CKK_RSA, pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN, pkcs11.CKM_RSA_PKCS, []size{
+	// What signs by GOST R 34.10-2001 has the same two mechanisms; only one that knows Streebog makes keys of 2012.
+	{pkcs11.CKK_GOSTR3410, pkcs11.CKM_GOSTR3410_KEY_PAIR_GEN, pkcs11.CKM_GOSTR3410, []uint{ckmStreebog256, ckmGOSTStreebog256, ckmGOST512}, []size{
+		{algorithm: tokens.GOST2012256, bits: 256, oid: gost.CryptoProA().OID(), digest: asn1.ObjectIdentifier{1, 2, 643, 7, 1, 1, 2, 2}},
+	}},
+	{ckkGOST512, ckmGOST512KeyPair, ckmGOST512, nil, []size{
+		{algorithm: tokens.GOST2012512, bits: 512, oid: gost.TC26A512().OID(), digest: asn1.ObjectIdentifier{1, 2, 643, 7, 1, 1, 2, 3}},
+	}},
+	{pkcs11.CKK_RSA, pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN, pkcs11.CKM_RSA_PKCS, nil, []size{
 		{algorithm: tokens.RSA2048, bits: 2048},
 		{algorithm: tokens.RSA3072, bits: 3072},
 		{algorithm: tokens.RSA4096, bits: 4096},
 	}},
 	// Curves by name, RFC 5480 section 2.1.1.1.
-	{pkcs11.CKK_EC, pkcs11.CKM_EC_KEY_PAIR_GEN, pkcs11.CKM_ECDSA, []size{
-		{tokens.ECP256, 256, elliptic.P256(), asn1.ObjectIdentifier{1, 2, 840, 10045, 3, 1, 7}},
-		{tokens.ECP384, 384, elliptic.P384(), asn1.ObjectIdentifier{1, 3, 132, 0, 34}},
-		{tokens.ECP521, 521, elliptic.P521(), asn1.ObjectIdentifier{1, 3, 132, 0, 35}},
+	{pkcs11.CKK_EC, pkcs11.CKM_EC_KEY_PAIR_GEN, pkcs11.CKM_ECDSA, nil, []size{
+		{algorithm: tokens.ECP256, bits: 256, curve: elliptic.P256(), oid: asn1.ObjectIdentifier{1, 2, 840, 10045, 3, 1, 7}},
+		{algorithm: tokens.ECP384, bits: 384, curve: elliptic.P384(), oid: asn1.ObjectIdentifier{1, 3, 132, 0, 34}},
+		{algorithm: tokens.ECP521, bits: 521, curve: elliptic.P521(), oid: asn1.ObjectIdentifier{1, 3, 132, 0, 35}},
 	}},
 }
 
@@ -56,19 +66,42 @@ func sizeOf(a tokens.KeyAlgorithm) (kind, size, bool) {
 	return kind{}, size{}, false
 }
 
-// describe gives a public key's algorithm and its SubjectPublicKeyInfo in the one encoding by which keys are compared; "" for keys
+// sizesOf gives the rows of a CKK_ constant.
+func sizesOf(keyType uint) []size {
+	for _, k := range kinds {
+		if k.keyType == keyType {
+			return k.sizes
+		}
+	}
+	return nil
+}
+
+// describeSPKI gives the algorithm of a SubjectPublicKeyInfo, and the octets by which Pero goes on to know the key; nil for keys of no
+// kind of ours. GOST R 34.10-2001 is one that is known and not signed with.
+func describeSPKI(spki []byte) (tokens.KeyAlgorithm, []byte) {
+	if public, err := gost.ParsePublicKey(spki); err == nil {
+		return describeGOST(public), spki
+	}
+	public, err := x509.ParsePKIXPublicKey(spki)
+	if err != nil {
+		return "", nil
+	}
+	return describe(public)
+}
+
+// describe gives an RSA or EC public key's algorithm and its SubjectPublicKeyInfo in the one encoding by which keys are compared; "" for keys
 // that Pero does not sign with.
 func describe(public any) (tokens.KeyAlgorithm, []byte) {
 	var algorithm tokens.KeyAlgorithm
 	switch p := public.(type) {
 	case *rsa.PublicKey:
-		for _, s := range kinds[0].sizes {
+		for _, s := range sizesOf(pkcs11.CKK_RSA) {
 			if p.N.BitLen() == s.bits {
 				algorithm = s.algorithm
 			}
 		}
 	case *ecdsa.PublicKey:
-		for _, s := range kinds[1].sizes {
+		for _, s := range sizesOf(pkcs11.CKK_EC) {
 			if p.Curve == s.curve {
 				algorithm = s.algorithm
 			}
@@ -101,7 +134,7 @@ func ecPublic(params, point []byte) any {
 	if _, err := asn1.Unmarshal(params, &oid); err != nil {
 		return nil
 	}
-	for _, s := range kinds[1].sizes {
+	for _, s := range sizesOf(pkcs11.CKK_EC) {
 		if !s.oid.Equal(oid) {
 			continue
 		}
@@ -125,7 +158,7 @@ func ecPublic(params, point []byte) any {
 
 // curveOf gives the algorithm of CKA_EC_PARAMS, for private keys whose public part is not told.
 func curveOf(params []byte) tokens.KeyAlgorithm {
-	for _, s := range kinds[1].sizes {
+	for _, s := range sizesOf(pkcs11.CKK_EC) {
 		if der, err := asn1.Marshal(s.oid); err == nil && bytes.Equal(der, params) {
 			return s.algorithm
 		}

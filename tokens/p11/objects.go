@@ -21,6 +21,7 @@ const (
 type object struct {
 	handle    pkcs11.ObjectHandle
 	class     uint
+	keyType   uint // CKK_, of a key
 	id        []byte
 	label     string
 	algorithm tokens.KeyAlgorithm // "" for what Pero does not sign with
@@ -55,6 +56,7 @@ func (m *Module) Objects(ctx context.Context, id tokens.ID) ([]tokens.Key, []tok
 				return err
 			}
 			v := survey(list, nil)
+			v.hashing(s.hashes)
 			complete := s.info.Flags&pkcs11.CKF_LOGIN_REQUIRED == 0
 			r.keys, r.certificates = v.list(complete)
 			return nil
@@ -170,32 +172,39 @@ func readObject(ctx *pkcs11.Ctx, h pkcs11.SessionHandle, handle pkcs11.ObjectHan
 		if o.der = r.octets(pkcs11.CKA_VALUE); len(o.der) == 0 || (known && kind != pkcs11.CKC_X_509) {
 			return o, false, r.gone
 		}
+		if f, err := parseFields(o.der); err == nil {
+			o.algorithm, o.public = describeSPKI(f.public)
+		}
 		if c, err := x509.ParseCertificate(o.der); err == nil {
-			o.algorithm, o.public = describe(c.PublicKey)
 			// Self-made certificates of persons claim CA:TRUE often enough; only an authority also says keyCertSign.
 			o.authority = c.BasicConstraintsValid && c.IsCA && c.KeyUsage&x509.KeyUsageCertSign != 0
 		}
 		return o, true, r.gone
 	}
-	keyType, known := r.number(pkcs11.CKA_KEY_TYPE)
-	if !known {
+	var known bool
+	if o.keyType, known = r.number(pkcs11.CKA_KEY_TYPE); !known {
 		return o, false, r.gone
 	}
 	var public any
-	switch keyType {
+	switch o.keyType {
 	case pkcs11.CKK_RSA:
 		public = rsaPublic(r.octets(pkcs11.CKA_MODULUS), r.octets(pkcs11.CKA_PUBLIC_EXPONENT))
 	case pkcs11.CKK_EC:
 		params := r.octets(pkcs11.CKA_EC_PARAMS)
 		public = ecPublic(params, r.octets(pkcs11.CKA_EC_POINT))
 		o.algorithm = curveOf(params)
+	case pkcs11.CKK_GOSTR3410, ckkGOST512:
+		digest := r.octets(pkcs11.CKA_GOSTR3411_PARAMS)
+		if o.algorithm, _ = gostAlgorithm(o.keyType, digest); class == pkcs11.CKO_PUBLIC_KEY {
+			_, o.public = gostPublic(o.keyType, r.octets(pkcs11.CKA_GOSTR3410_PARAMS), digest, r.octets(pkcs11.CKA_VALUE))
+		}
 	default:
 		return o, false, r.gone
 	}
 	if public != nil {
 		o.algorithm, o.public = describe(public)
 	}
-	if o.algorithm == "" && (public != nil || keyType == pkcs11.CKK_EC) {
+	if o.algorithm == "" && (public != nil || o.keyType == pkcs11.CKK_EC) {
 		return o, false, r.gone // a size or curve that is no algorithm of ours
 	}
 	o.label = text(string(r.octets(pkcs11.CKA_LABEL)))

@@ -21,6 +21,7 @@ type session struct {
 	slot     uint
 	writable bool
 	pad      bool
+	hashes   bool // the token makes the digest for its GOST keys
 	again    func(context.Context) (*tokens.PIN, error)
 
 	anchor pkcs11.SessionHandle      // logged in; open until Close, because the login ends with the last session
@@ -45,7 +46,7 @@ func newSession(m *Module, at slot, again func(context.Context) (*tokens.PIN, er
 		n = max(1, min(n, int(limit)-4))
 	}
 	s := &session{
-		m: m, slot: at.number, writable: at.token.Writable, pad: at.token.PINPad, again: again,
+		m: m, slot: at.number, writable: at.token.Writable, pad: at.token.PINPad, hashes: at.hashes, again: again,
 		idle: make(chan pkcs11.SessionHandle, n), room: make(chan struct{}, n), found: map[tokens.KeyID]signer{},
 	}
 	for range n {
@@ -146,7 +147,14 @@ func (s *session) survey(h pkcs11.SessionHandle) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
-	return survey(list, func(private *object, candidates []object) *object { return s.tryOut(h, private, candidates) }), nil
+	return s.piece(h, list), nil
+}
+
+// piece makes a view of objects that were read with a login.
+func (s *session) piece(h pkcs11.SessionHandle, list []object) *view {
+	v := survey(list, func(private *object, candidates []object) *object { return s.tryOut(h, private, candidates) })
+	v.hashing(s.hashes)
+	return v
 }
 
 // Keys lists the private keys.

@@ -3,7 +3,6 @@ package p11
 import (
 	"context"
 	"crypto/ecdsa"
-	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/hex"
@@ -13,6 +12,7 @@ import (
 	"github.com/miekg/pkcs11"
 
 	"github.com/perosign/pero/tokens"
+	"github.com/perosign/pero/tokens/gost"
 )
 
 // signer is a private key that was found on the token.
@@ -20,6 +20,23 @@ type signer struct {
 	handle  pkcs11.ObjectHandle
 	keyType uint // CKK_
 	always  bool
+	gost    *gost.PublicKey // of a GOST key, to hold signatures against; nil when nothing tells it
+	old     bool            // GOST R 34.10-2001, or a key that may be one: not signed with
+}
+
+// signs says whether the key can do a scheme.
+func (k signer) signs(alg tokens.Algorithm) bool {
+	switch k.keyType {
+	case pkcs11.CKK_RSA:
+		return alg.Scheme == tokens.RSAPKCS1v15 || alg.Scheme == tokens.RSAPSS
+	case pkcs11.CKK_EC:
+		return alg.Scheme == tokens.ECDSA
+	case pkcs11.CKK_GOSTR3410:
+		return alg.Scheme == tokens.GOST && alg.Hash == tokens.Streebog256 && !k.old
+	case ckkGOST512:
+		return alg.Scheme == tokens.GOST && alg.Hash == tokens.Streebog512
+	}
+	return false
 }
 
 // hash is what PKCS#11 and PKCS #1 call a hash. The prefix is the DER DigestInfo up to the digest (RFC 8017 section 9.2, note 1).
@@ -39,9 +56,14 @@ var hashes = []hash{
 		[]byte{0x30, 0x51, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03, 0x05, 0x00, 0x04, 0x40}},
 }
 
-// mechanism says how the token signs a digest under an algorithm, and what it is given. The GOST mechanisms (CKM_GOSTR3410 0x1201,
-// CKM_GOSTR3410_512 0xD4321006: the digest in, the octets out unchanged) belong here.
+// mechanism says how the token signs a digest under an algorithm, and what it is given.
 func mechanism(alg tokens.Algorithm, digest []byte) (*pkcs11.Mechanism, []byte, error) {
+	if alg.Scheme == tokens.GOST {
+		return gostMechanism(alg, digest)
+	}
+	if alg.TokenHash {
+		return nil, nil, fmt.Errorf("sign: %w", tokens.ErrUnsupported)
+	}
 	for _, h := range hashes {
 		if h.hash != alg.Hash {
 			continue
@@ -62,19 +84,16 @@ func mechanism(alg tokens.Algorithm, digest []byte) (*pkcs11.Mechanism, []byte, 
 	return nil, nil, fmt.Errorf("sign: %w", tokens.ErrUnsupported)
 }
 
-// Sign signs a digest with a key.
+// Sign signs a digest with a key, or the message with a GOST key whose token makes the digest. A GOST signature is held against the public
+// key before it is given away; ErrSignature or ErrByteOrder when it does not hold.
 func (s *session) Sign(ctx context.Context, id tokens.KeyID, alg tokens.Algorithm, digest []byte) ([]byte, error) {
 	mech, data, err := mechanism(alg, digest)
 	if err != nil {
 		return nil, err
 	}
-	keyType := uint(pkcs11.CKK_RSA)
-	if alg.Scheme == tokens.ECDSA {
-		keyType = pkcs11.CKK_EC
-	}
 	signature, err := wait(ctx, func() (signature []byte, err error) {
 		err = s.call("sign", func() error {
-			signature, err = s.sign(ctx, id, keyType, mech, data)
+			signature, err = s.sign(ctx, id, alg, mech, data)
 			return err
 		})
 		return signature, err
@@ -85,7 +104,7 @@ func (s *session) Sign(ctx context.Context, id tokens.KeyID, alg tokens.Algorith
 	return ecdsaDER(signature)
 }
 
-func (s *session) sign(ctx context.Context, id tokens.KeyID, keyType uint, mech *pkcs11.Mechanism, data []byte) ([]byte, error) {
+func (s *session) sign(ctx context.Context, id tokens.KeyID, alg tokens.Algorithm, mech *pkcs11.Mechanism, data []byte) ([]byte, error) {
 	h, err := s.take(ctx)
 	if err != nil {
 		return nil, err
@@ -95,7 +114,7 @@ func (s *session) sign(ctx context.Context, id tokens.KeyID, keyType uint, mech 
 		s.drop(h)
 		return nil, err
 	}
-	if k.keyType != keyType { // modules have all kinds of answers to this
+	if !k.signs(alg) { // modules have all kinds of answers to this
 		s.put(h)
 		return nil, tokens.ErrUnsupported
 	}
@@ -115,6 +134,11 @@ func (s *session) sign(ctx context.Context, id tokens.KeyID, keyType uint, mech 
 		return nil, err
 	}
 	s.put(h)
+	if k.gost != nil {
+		if err := checkGOST(k.gost, alg, data, signature); err != nil {
+			return nil, err
+		}
+	}
 	return signature, nil
 }
 
@@ -177,8 +201,11 @@ func (s *session) find(h pkcs11.SessionHandle, id tokens.KeyID) (signer, error) 
 		if whole == nil || whole.private == nil {
 			return k, tokens.ErrNoKey
 		}
-		kind, _, _ := sizeOf(whole.Algorithm)
-		k = signer{whole.private.handle, kind.keyType, whole.private.always}
+		k = signer{handle: whole.private.handle, keyType: whole.private.keyType, always: whole.private.always}
+		if public, err := gost.ParsePublicKey(whole.Public); err == nil {
+			k.gost = public
+		}
+		k.old = whole.Algorithm != tokens.GOST2012256
 	}
 	s.mu.Lock()
 	s.found[id] = k
@@ -199,17 +226,30 @@ func (s *session) findByCKA(h pkcs11.SessionHandle, id tokens.KeyID) (signer, bo
 	r := &reader{ctx: s.ctx, h: h, handle: handles[0]}
 	k := signer{handle: handles[0], always: r.flag(pkcs11.CKA_ALWAYS_AUTHENTICATE, false)}
 	k.keyType, _ = r.number(pkcs11.CKA_KEY_TYPE)
-	return k, true, r.gone
+	// A GOST key signs only beside its public key, and that may be told by a certificate under another ID.
+	return k, k.keyType == pkcs11.CKK_RSA || k.keyType == pkcs11.CKK_EC, r.gone
 }
 
-// tryOut tells by a signature which of several public keys belongs to a private EC key that shares its CKA_ID and does not tell its
+// tryOut tells by a signature which of several public keys belongs to a private EC or GOST key that shares its CKA_ID and does not tell its
 // public part. The signature is over a digest of ours and goes nowhere.
 func (s *session) tryOut(h pkcs11.SessionHandle, private *object, candidates []object) *object {
 	if private.always {
 		return nil
 	}
-	digest := sha256.Sum256([]byte("which key is this"))
-	mech, data, err := mechanism(tokens.Algorithm{Scheme: tokens.ECDSA, Hash: tokens.SHA256}, digest[:])
+	alg := tokens.Algorithm{Scheme: tokens.ECDSA, Hash: tokens.SHA256}
+	switch private.keyType {
+	case pkcs11.CKK_GOSTR3410:
+		alg = tokens.Algorithm{Scheme: tokens.GOST, Hash: tokens.Streebog256, TokenHash: s.hashes}
+	case ckkGOST512:
+		alg = tokens.Algorithm{Scheme: tokens.GOST, Hash: tokens.Streebog512, TokenHash: s.hashes}
+	}
+	question := []byte("which key is this")
+	if !alg.TokenHash {
+		h := alg.Hash.New()
+		h.Write(question)
+		question = h.Sum(nil)
+	}
+	mech, data, err := mechanism(alg, question)
 	if err != nil || s.ctx.SignInit(h, []*pkcs11.Mechanism{mech}, private.handle) != nil {
 		return nil
 	}
@@ -217,20 +257,26 @@ func (s *session) tryOut(h pkcs11.SessionHandle, private *object, candidates []o
 	if err != nil {
 		return nil
 	}
-	signature, err := ecdsaDER(raw)
-	if err != nil {
-		return nil
-	}
 	for i := range candidates {
-		public, err := x509.ParsePKIXPublicKey(candidates[i].public)
-		if err != nil {
-			continue
-		}
-		if p, ok := public.(*ecdsa.PublicKey); ok && ecdsa.VerifyASN1(p, digest[:], signature) {
+		if answers(candidates[i].public, alg, data, raw) {
 			return &candidates[i]
 		}
 	}
 	return nil
+}
+
+// answers says whether a token's signature, as it came, is that of a public key.
+func answers(spki []byte, alg tokens.Algorithm, data, raw []byte) bool {
+	if public, err := gost.ParsePublicKey(spki); err == nil {
+		return alg.Scheme == tokens.GOST && checkGOST(public, alg, data, raw) == nil
+	}
+	public, err := x509.ParsePKIXPublicKey(spki)
+	if err != nil || alg.Scheme != tokens.ECDSA {
+		return false
+	}
+	p, ok := public.(*ecdsa.PublicKey)
+	signature, err := ecdsaDER(raw)
+	return ok && err == nil && ecdsa.VerifyASN1(p, data, signature)
 }
 
 // key finds a key by ID.

@@ -31,12 +31,12 @@ type view struct {
 // match tells to which of several public keys a private key belongs that tells nothing itself; nil when it cannot be tried.
 func survey(list []object, match func(private *object, candidates []object) *object) *view {
 	v := &view{}
-	certified := map[string]bool{} // public keys that only an authority's certificate stands for
+	var certified [][]byte // public keys that only an authority's certificate stands for
 	for _, o := range list {
 		if o.class == pkcs11.CKO_CERTIFICATE {
 			v.certificates = append(v.certificates, o)
 			if o.authority {
-				certified[string(o.public)] = true
+				certified = append(certified, o.public)
 			}
 		}
 	}
@@ -44,7 +44,8 @@ func survey(list []object, match func(private *object, candidates []object) *obj
 	for i := range list {
 		if o := &list[i]; o.class == pkcs11.CKO_PUBLIC_KEY && o.public != nil {
 			// OpenSC shows a public key for every certificate, those of the authorities too: no sign of a private key.
-			known = v.add(known, o, !certified[string(o.public)])
+			told := !slices.ContainsFunc(certified, func(public []byte) bool { return tokens.SamePublic(public, o.public) })
+			known = v.add(known, o, told)
 		}
 	}
 	// In the order of their IDs: modules list objects now this way, now that, and a key with two certificates has but one name.
@@ -85,7 +86,7 @@ func survey(list []object, match func(private *object, candidates []object) *obj
 // add notes the public key of o once.
 func (v *view) add(known []*key, o *object, told bool) []*key {
 	for _, k := range known {
-		if bytes.Equal(k.Public, o.public) {
+		if tokens.SamePublic(k.Public, o.public) {
 			k.told = k.told || told
 			return known
 		}
@@ -113,7 +114,7 @@ func (v *view) name(some []*key) {
 func (v *view) of(o *object) *key {
 	var byID *key
 	for _, k := range v.keys {
-		if o.public != nil && bytes.Equal(k.Public, o.public) {
+		if o.public != nil && tokens.SamePublic(k.Public, o.public) {
 			return k
 		}
 		if o.public == nil && k.Public == nil && bytes.Equal(k.cka, o.id) {
@@ -133,7 +134,7 @@ next:
 			continue
 		}
 		for _, c := range candidates {
-			if bytes.Equal(c.public, o.public) {
+			if tokens.SamePublic(c.public, o.public) {
 				continue next
 			}
 		}
@@ -150,23 +151,28 @@ next:
 	return match(private, candidates)
 }
 
+// hashing marks the GOST keys of a token that makes their digests itself.
+func (v *view) hashing(hashes bool) {
+	for _, k := range v.keys {
+		k.TokenHash = hashes && (k.Algorithm == tokens.GOST2012256 || k.Algorithm == tokens.GOST2012512)
+	}
+}
+
 // list gives the view in the terms of tokens. complete says that every private key there is was visible; otherwise a
 // public key or a certificate of a person with a CKA_ID is taken to have its private key behind the PIN.
 func (v *view) list(complete bool) (keys []tokens.Key, certificates []tokens.Certificate) {
-	listed := map[string]tokens.KeyID{}
 	for _, k := range v.keys {
 		if k.private == nil && (complete || !k.told) {
 			continue
 		}
 		keys = append(keys, k.Key)
-		if k.Public != nil {
-			listed[string(k.Public)] = k.ID
-		}
 	}
 	for _, c := range v.certificates {
 		certificate := tokens.Certificate{DER: c.der}
-		if c.public != nil {
-			certificate.Key = listed[string(c.public)]
+		for _, k := range keys {
+			if c.public != nil && tokens.SamePublic(c.public, k.Public) {
+				certificate.Key = k.ID
+			}
 		}
 		certificates = append(certificates, certificate)
 	}

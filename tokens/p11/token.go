@@ -22,6 +22,7 @@ type slot struct {
 	number uint
 	info   pkcs11.TokenInfo
 	token  tokens.Token
+	hashes bool // the token makes the digest for its GOST keys
 }
 
 // Tokens lists the tokens, each slot by itself: one that cannot be read is listed Unreadable and hides nothing.
@@ -100,6 +101,7 @@ func (m *Module) read(ctx *pkcs11.Ctx, number uint) (slot, bool) {
 		MaxPIN:       length(s.info.MaxPinLen),
 		Algorithms:   m.algorithms(ctx, number),
 	}
+	s.hashes = cards.TokenHash(t.Manufacturer, t.Model)
 	t.Carrier = tokens.Carrier(cards.CarrierOf(t.Manufacturer, t.Model, t.Reader, reader.Flags&pkcs11.CKF_REMOVABLE_DEVICE != 0))
 	t.ID = identify(t, number, false)
 	s.token = t
@@ -180,7 +182,7 @@ func (m *Module) algorithms(ctx *pkcs11.Ctx, number uint) []tokens.KeyAlgorithm 
 	}
 	var list []tokens.KeyAlgorithm
 	for _, k := range kinds {
-		if !has[k.generate] || !has[k.sign] {
+		if !has[k.generate] || !has[k.sign] || (k.shows != nil && !slices.ContainsFunc(k.shows, func(m uint) bool { return has[m] })) {
 			continue
 		}
 		info, err := ctx.GetMechanismInfo(number, []*pkcs11.Mechanism{pkcs11.NewMechanism(k.generate, nil)})

@@ -5,8 +5,10 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"math/big"
 	"testing"
 	"time"
@@ -40,19 +42,45 @@ func NewAuthority(t testing.TB) *Authority {
 	return &Authority{DER: der, certificate: certificate, key: key, serial: 1}
 }
 
-// Issue makes a certificate for a public key (SubjectPublicKeyInfo).
+// Issue makes a certificate for a public key of any kind (SubjectPublicKeyInfo, DER).
 func (a *Authority) Issue(t testing.TB, public []byte, name string) []byte {
 	t.Helper()
-	key, err := x509.ParsePKIXPublicKey(public)
-	require.NoError(t, err)
 	a.serial++
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(a.serial), Subject: pkix.Name{CommonName: name}, KeyUsage: x509.KeyUsageDigitalSignature,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 	}
-	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, key, a.key)
+	// crypto/x509 writes no certificate for a key it does not know: it writes one for another, and the key is changed.
+	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, a.key.Public(), a.key)
+	require.NoError(t, err)
+	var c signed
+	_, err = asn1.Unmarshal(der, &c)
+	require.NoError(t, err)
+	c.TBS.Public = asn1.RawValue{FullBytes: public}
+	tbs, err := asn1.Marshal(c.TBS)
+	require.NoError(t, err)
+	digest := sha256.Sum256(tbs) // of ECDSA with SHA-256: what crypto/x509 chose for the authority's key
+	signature, err := a.key.Sign(rand.Reader, digest[:], crypto.SHA256)
+	require.NoError(t, err)
+	c.Signature = asn1.BitString{Bytes: signature, BitLength: 8 * len(signature)}
+	der, err = asn1.Marshal(c)
+	require.NoError(t, err)
+	_, err = x509.ParseCertificate(der)
 	require.NoError(t, err)
 	return der
+}
+
+// signed is a certificate, RFC 5280 section 4.1.
+type signed struct {
+	TBS struct {
+		Version                             int `asn1:"explicit,tag:0"`
+		Serial                              *big.Int
+		Algorithm, Issuer, Validity, Holder asn1.RawValue
+		Public                              asn1.RawValue
+		Extensions                          []pkix.Extension `asn1:"explicit,tag:3"`
+	}
+	Algorithm asn1.RawValue
+	Signature asn1.BitString
 }
 
 func (f *fixture) certificates() {

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/perosign/pero/tokens"
+	"github.com/perosign/pero/tokens/gost"
 )
 
 // patience is how long something may take that must come at last. Nothing is concluded from how long it took.
@@ -24,8 +25,6 @@ const (
 	patience = time.Minute
 	tick     = 10 * time.Millisecond
 )
-
-var hashes = []tokens.Hash{tokens.SHA256, tokens.SHA384, tokens.SHA512}
 
 func newID() tokens.KeyID {
 	id := make([]byte, 16)
@@ -46,13 +45,43 @@ func schemes(a tokens.KeyAlgorithm) []tokens.Scheme {
 		return []tokens.Scheme{tokens.RSAPKCS1v15, tokens.RSAPSS}
 	case tokens.ECP256, tokens.ECP384, tokens.ECP521:
 		return []tokens.Scheme{tokens.ECDSA}
+	case tokens.GOST2012256, tokens.GOST2012512:
+		return []tokens.Scheme{tokens.GOST}
 	}
 	return nil
+}
+
+// hashesOf lists the digests that a key of the algorithm takes; a GOST key has one of its own.
+func hashesOf(a tokens.KeyAlgorithm) []tokens.Hash {
+	switch a {
+	case tokens.GOST2012256, tokens.GOST2012512:
+		return []tokens.Hash{tokens.HashOf(a)}
+	}
+	return []tokens.Hash{tokens.SHA256, tokens.SHA384, tokens.SHA512}
+}
+
+// way is how a key signs when nobody chooses.
+func way(key tokens.Key) tokens.Algorithm {
+	return tokens.Algorithm{Scheme: schemes(key.Algorithm)[0], Hash: tokens.HashOf(key.Algorithm), TokenHash: key.TokenHash}
+}
+
+// given is what a session is given to sign of a text.
+func given(alg tokens.Algorithm, text string) []byte {
+	if alg.TokenHash {
+		return []byte(text)
+	}
+	return digestOf(alg.Hash, text)
 }
 
 // Verify checks a signature as tokens.Scheme describes it.
 func Verify(t testing.TB, public []byte, alg tokens.Algorithm, digest, signature []byte) {
 	t.Helper()
+	if alg.Scheme == tokens.GOST {
+		key, err := gost.ParsePublicKey(public)
+		require.NoError(t, err)
+		require.True(t, key.Verify(digest, signature))
+		return
+	}
 	key, err := x509.ParsePKIXPublicKey(public)
 	require.NoError(t, err)
 	switch alg.Scheme {
@@ -69,6 +98,13 @@ func Verify(t testing.TB, public []byte, alg tokens.Algorithm, digest, signature
 
 func requireAlgorithm(t testing.TB, public []byte, a tokens.KeyAlgorithm) {
 	t.Helper()
+	if size := map[tokens.KeyAlgorithm]int{tokens.GOST2012256: 32, tokens.GOST2012512: 64}[a]; size > 0 {
+		key, err := gost.ParsePublicKey(public)
+		require.NoError(t, err)
+		require.Equal(t, size, key.Set().Size())
+		require.False(t, key.Is2001())
+		return
+	}
 	key, err := x509.ParsePKIXPublicKey(public)
 	require.NoError(t, err)
 	var got string
@@ -101,16 +137,15 @@ func (f *fixture) algorithms() {
 		require.Contains(f, outside, key, "a new key is seen without a PIN by its public key")
 
 		for _, scheme := range schemes(a) {
-			for _, hash := range hashes {
-				alg := tokens.Algorithm{Scheme: scheme, Hash: hash}
-				digest := digestOf(hash, "document")
-				signature, err := s.Sign(f.Context(), key.ID, alg, digest)
+			for _, hash := range hashesOf(a) {
+				alg := tokens.Algorithm{Scheme: scheme, Hash: hash, TokenHash: key.TokenHash}
+				signature, err := s.Sign(f.Context(), key.ID, alg, given(alg, "document"))
 				if f.Unsupported != nil && f.Unsupported(a, alg) {
 					require.ErrorIs(f, err, tokens.ErrUnsupported, "%s %v", a, alg)
 					continue
 				}
 				require.NoError(f, err, "%s %v", a, alg)
-				Verify(f, key.Public, alg, digest, signature)
+				Verify(f, key.Public, alg, digestOf(hash, "document"), signature)
 			}
 		}
 	}
@@ -119,30 +154,38 @@ func (f *fixture) algorithms() {
 func (f *fixture) refusals() {
 	s := f.open(tokens.ActSign)
 	key := f.generate(s, "key")
-	good := tokens.Algorithm{Scheme: schemes(key.Algorithm)[0], Hash: tokens.SHA256}
-	digest := digestOf(tokens.SHA256, "document")
+	good := way(key)
+	digest := digestOf(good.Hash, "document")
+	document := given(good, "document")
 
-	_, err := s.Sign(f.Context(), newID(), good, digest)
+	_, err := s.Sign(f.Context(), newID(), good, document)
 	require.ErrorIs(f, err, tokens.ErrNoKey)
-	for _, other := range []tokens.Scheme{tokens.RSAPKCS1v15, tokens.RSAPSS, tokens.ECDSA, 0, 99} {
-		if !slices.Contains(schemes(key.Algorithm), other) {
-			_, err := s.Sign(f.Context(), key.ID, tokens.Algorithm{Scheme: other, Hash: tokens.SHA256}, digest)
-			require.ErrorIs(f, err, tokens.ErrUnsupported, "scheme %d", other)
+	for _, other := range []tokens.Scheme{tokens.RSAPKCS1v15, tokens.RSAPSS, tokens.ECDSA, tokens.GOST, 0, 99} {
+		for _, hash := range tokens.Hashes() {
+			if slices.Contains(schemes(key.Algorithm), other) && slices.Contains(hashesOf(key.Algorithm), hash) {
+				continue
+			}
+			_, err := s.Sign(f.Context(), key.ID, tokens.Algorithm{Scheme: other, Hash: hash}, digestOf(hash, "document"))
+			require.ErrorIs(f, err, tokens.ErrUnsupported, "scheme %d, %s", other, hash)
 		}
 	}
 	sum := sha1.Sum(nil)
 	_, err = s.Sign(f.Context(), key.ID, tokens.Algorithm{Scheme: good.Scheme, Hash: "sha1"}, sum[:])
 	require.ErrorIs(f, err, tokens.ErrUnsupported, "SHA-1")
-	for _, bad := range [][]byte{nil, {}, digest[:31], append(digest[:32:32], 0), digestOf(tokens.SHA384, "")} {
-		_, err = s.Sign(f.Context(), key.ID, good, bad)
-		require.Error(f, err, "a digest of %d octets is no SHA-256", len(bad))
+	bad := [][]byte{nil, {}, digest[:len(digest)-1], append(digest[:len(digest):len(digest)], 0), digestOf(tokens.SHA384, "")}
+	if good.TokenHash {
+		bad = [][]byte{make([]byte, tokens.MaxMessage+1)}
+	}
+	for _, data := range bad {
+		_, err = s.Sign(f.Context(), key.ID, good, data)
+		require.Error(f, err, "%d octets are no %s", len(data), good.Hash.Name())
 	}
 	_, err = s.Generate(f.Context(), tokens.KeySpec{ID: newID(), Algorithm: "rsa-1024", Label: "weak"})
 	require.ErrorIs(f, err, tokens.ErrUnsupported)
 	_, err = s.Generate(f.Context(), tokens.KeySpec{ID: key.ID, Algorithm: key.Algorithm, Label: "again"})
 	require.ErrorIs(f, err, tokens.ErrExists)
 
-	signature, err := s.Sign(f.Context(), key.ID, good, digest)
+	signature, err := s.Sign(f.Context(), key.ID, good, document)
 	require.NoError(f, err, "the key is the same after all that")
 	Verify(f, key.Public, good, digest, signature)
 }
@@ -158,7 +201,7 @@ func (f *fixture) lonelyKey() {
 	inside, err := s.Keys(f.Context())
 	require.NoError(f, err)
 	require.Equal(f, []tokens.Key{kept}, inside)
-	_, err = s.Sign(f.Context(), gone.ID, tokens.Algorithm{Scheme: schemes(gone.Algorithm)[0], Hash: tokens.SHA256}, digestOf(tokens.SHA256, ""))
+	_, err = s.Sign(f.Context(), gone.ID, way(gone), given(way(gone), ""))
 	require.ErrorIs(f, err, tokens.ErrNoKey)
 	f.signs(s, kept)
 }
@@ -166,31 +209,28 @@ func (f *fixture) lonelyKey() {
 // signs proves a key by a signature.
 func (f *fixture) signs(s tokens.Session, key tokens.Key) {
 	f.Helper()
-	alg := tokens.Algorithm{Scheme: schemes(key.Algorithm)[0], Hash: tokens.SHA256}
-	digest := digestOf(tokens.SHA256, "proof")
-	signature, err := s.Sign(f.Context(), key.ID, alg, digest)
+	signature, err := s.Sign(f.Context(), key.ID, way(key), given(way(key), "proof"))
 	require.NoError(f, err)
-	Verify(f, key.Public, alg, digest, signature)
+	Verify(f, key.Public, way(key), digestOf(way(key).Hash, "proof"), signature)
 }
 
 func (f *fixture) signers() {
 	s := f.open(tokens.ActSign)
 	key := f.generate(s, "key")
-	alg := tokens.Algorithm{Scheme: schemes(key.Algorithm)[0], Hash: tokens.SHA256}
-	digest := digestOf(tokens.SHA256, "document")
+	alg := way(key)
 	signatures := make([][]byte, 40)
 	var wait sync.WaitGroup
 	for i := range 8 {
 		wait.Go(func() {
 			for j := i; j < len(signatures); j += 8 {
 				var err error
-				signatures[j], err = s.Sign(context.Background(), key.ID, alg, digest)
+				signatures[j], err = s.Sign(context.Background(), key.ID, alg, given(alg, "document"))
 				assert.NoError(f, err)
 			}
 		})
 	}
 	wait.Wait()
 	for _, signature := range signatures {
-		Verify(f, key.Public, alg, digest, signature)
+		Verify(f, key.Public, alg, digestOf(alg.Hash, "document"), signature)
 	}
 }

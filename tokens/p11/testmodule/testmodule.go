@@ -22,6 +22,7 @@
 //	                    gost512 (TC26-512-A), none. Another KIND hides that of the one before. Keys made later are there always.
 //	raw 0|1             [1] the CKA_VALUE of a GOST public key is X || Y, as Rutoken has it; 0: in a DER OCTET STRING, as OpenSC has it
 //	signature HOW       [right] how GOST signatures come: right, swapped (r || s), reversed (all octets), little (each half), wrong
+//	old 0|1             [0] it lists the GOST mechanisms of 2001 only
 //	pin TEXT            [1234] 4 to 16 octets
 //	tries N             [3] wrong PINs until it locks
 //	pinset 0|1          [1] a user PIN is there (CKF_USER_PIN_INITIALIZED)

@@ -41,12 +41,15 @@ int parameter_fits(const CK_MECHANISM *m, int digest) {
 CK_RV C_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE *list, CK_ULONG *count) {
 	ENTER("C_GetMechanismList");
 	if (slot != THE_SLOT) return CKR_SLOT_ID_INVALID;
-	CK_ULONG room = *count;
-	*count = MECHANISMS;
-	if (!list) return CKR_OK;
-	if (room < MECHANISMS) return CKR_BUFFER_TOO_SMALL;
-	for (int i = 0; i < MECHANISMS; i++) list[i] = mechanisms[i].type;
-	return CKR_OK;
+	CK_ULONG room = *count, n = 0;
+	int old = number("old", 0);
+	for (int i = 0; i < MECHANISMS; i++) {
+		if (old && mechanisms[i].type >= TC26) continue;
+		if (list && n < room) list[n] = mechanisms[i].type;
+		n++;
+	}
+	*count = n;
+	return list && room < n ? CKR_BUFFER_TOO_SMALL : CKR_OK;
 }
 
 CK_RV C_GetMechanismInfo(CK_SLOT_ID slot, CK_MECHANISM_TYPE type, CK_MECHANISM_INFO *i) {
