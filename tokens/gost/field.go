@@ -22,8 +22,11 @@ type field[E limbs] struct {
 	fold     uint64 // the distance of m from its power of two
 	mul      func(z, x, y *E)
 	sqr      func(z, x *E)
+	half     func(z, x *E)
 	add, sub func(z, x, y *E)
-	inverse  []byte // m-2, four bits an octet, most significant first
+	// m-2 is so many ones, then these groups of four bits, most significant first.
+	leading int
+	nibbles []byte
 }
 
 // kind is how products are reduced.
@@ -47,6 +50,7 @@ func newPortableField[E limbs](m *big.Int) *field[E] {
 	f.one[0] = 1
 	f.add = func(z, x, y *E) { addMod(z, x, y, &f.m) }
 	f.sub = func(z, x, y *E) { subMod(z, x, y, &f.m) }
+	f.half = func(z, x *E) { halfMod(z, x, &f.m) }
 	power := new(big.Int).Lsh(big.NewInt(1), uint(64*len(f.m)))
 	under := new(big.Int).Sub(power, m)
 	over := new(big.Int).Sub(m, new(big.Int).Rsh(power, 1))
@@ -66,11 +70,21 @@ func newPortableField[E limbs](m *big.Int) *field[E] {
 		f.one = limbsOf[E](new(big.Int).Mod(power, m))
 		f.unit = limbsOf[E](new(big.Int).Exp(power, big.NewInt(2), m))
 	}
-	e := new(big.Int).Sub(m, big.NewInt(2))
-	for i := (e.BitLen() - 1) / 4; i >= 0; i-- {
-		f.inverse = append(f.inverse, byte(new(big.Int).Rsh(e, uint(4*i)).Uint64()&15))
-	}
+	f.exponent(new(big.Int).Sub(m, big.NewInt(2)))
 	return f
+}
+
+// exponent takes apart m-2 for invert.
+func (f *field[E]) exponent(e *big.Int) {
+	rest := e.BitLen()
+	for rest > 0 && e.Bit(rest-1) == 1 {
+		rest--
+	}
+	rest = (rest + 3) / 4 * 4
+	f.leading = max(0, e.BitLen()-rest)
+	for rest -= 4; rest >= 0; rest -= 4 {
+		f.nibbles = append(f.nibbles, byte(new(big.Int).Rsh(e, uint(rest)).Uint64()&15))
+	}
 }
 
 // foldBits bounds the distance of a modulus from its power of two: four of its squares must fit a word.
@@ -110,21 +124,37 @@ func (f *field[E]) toBig(x *E) *big.Int {
 	return new(big.Int).SetBytes(b)
 }
 
-// invert is Fermat's: x^(m-2), m prime; zero gives zero. The table of powers is read by the modulus, which is public.
+// invert is Fermat's: x^(m-2), m prime; zero gives zero. What is done and read follows the modulus, which is public.
 func (f *field[E]) invert(z, x *E, powers *[16]E) {
-	powers[0], powers[1] = f.one, *x
+	powers[1] = *x
 	for i := 2; i < len(powers); i++ {
-		f.mul(&powers[i], &powers[i-1], x)
+		f.mul(&powers[i], &powers[i-1], &powers[1])
 	}
-	*z = powers[f.inverse[0]]
-	for _, nibble := range f.inverse[1:] {
-		f.sqr(z, z)
-		f.sqr(z, z)
-		f.sqr(z, z)
-		f.sqr(z, z)
+	*z = f.one
+	for n, bit := 0, bits.Len(uint(f.leading)); bit > 0; bit-- {
+		// z is x^(2^n-1)
+		powers[0] = *z
+		f.square(z, n)
+		f.mul(z, z, &powers[0])
+		n *= 2
+		if f.leading>>(bit-1)&1 == 1 {
+			f.sqr(z, z)
+			f.mul(z, z, &powers[1])
+			n++
+		}
+	}
+	for _, nibble := range f.nibbles {
+		f.square(z, 4)
 		if nibble != 0 {
 			f.mul(z, z, &powers[nibble])
 		}
+	}
+}
+
+// square is z^(2^n).
+func (f *field[E]) square(z *E, n int) {
+	for range n {
+		f.sqr(z, z)
 	}
 }
 

@@ -147,6 +147,41 @@
 	ADCQ  $0, R14;             \
 	ADCQ  AX, R15
 
+// ROWMONTGOMERY adds the multiple of the modulus at SI that makes a0 zero; CX is -1/m, DI zero. carry is what the row before
+// had left for a4; what this one leaves for the next word is in a0.
+#define ROWMONTGOMERY(a0, a1, a2, a3, a4, carry) \
+	MOVQ  CX, DX;     \
+	IMULQ a0, DX;     \
+	XORQ  DI, DI;     \
+	NEXT(0, a0, a1);  \
+	NEXT(8, a1, a2);  \
+	NEXT(16, a2, a3); \
+	NEXT(24, a3, a4); \
+	ADCXQ carry, a4;  \
+	ADCXQ DI, a0;     \
+	ADOXQ DI, a0
+
+// REDUCEMONTGOMERY takes R8..R15 over 2^256 modulo the words at SI into R12..R15; CX is -1/m.
+#define REDUCEMONTGOMERY \
+	XORQ    DI, DI;                                 \
+	ROWMONTGOMERY(R8, R9, R10, R11, R12, DI);       \
+	ROWMONTGOMERY(R9, R10, R11, R12, R13, R8);      \
+	ROWMONTGOMERY(R10, R11, R12, R13, R14, R9);     \
+	ROWMONTGOMERY(R11, R12, R13, R14, R15, R10);    \
+	MOVQ    R12, R8;                                \
+	MOVQ    R13, R9;                                \
+	MOVQ    R14, R10;                               \
+	MOVQ    R15, AX;                                \
+	SUBQ    0(SI), R12;                             \
+	SBBQ    8(SI), R13;                             \
+	SBBQ    16(SI), R14;                            \
+	SBBQ    24(SI), R15;                            \
+	SBBQ    $0, R11;                                \
+	CMOVQCS R8, R12;                                \
+	CMOVQCS R9, R13;                                \
+	CMOVQCS R10, R14;                               \
+	CMOVQCS AX, R15
+
 #define STORE4 \
 	MOVQ z+0(FP), DI;  \
 	MOVQ R12, 0(DI);   \
@@ -189,6 +224,27 @@ TEXT ·sqrAbove256(SB), NOSPLIT, $0-24
 	SQUARE4
 	MOVQ c+16(FP), DX
 	REDUCEABOVE4
+	STORE4
+	RET
+
+// func mulMontgomery256(z, x, y, m *[4]uint64, inverse uint64)
+TEXT ·mulMontgomery256(SB), NOSPLIT, $0-40
+	MOVQ x+8(FP), SI
+	MOVQ y+16(FP), CX
+	PRODUCT4
+	MOVQ m+24(FP), SI
+	MOVQ inverse+32(FP), CX
+	REDUCEMONTGOMERY
+	STORE4
+	RET
+
+// func sqrMontgomery256(z, x, m *[4]uint64, inverse uint64)
+TEXT ·sqrMontgomery256(SB), NOSPLIT, $0-32
+	MOVQ x+8(FP), SI
+	SQUARE4
+	MOVQ m+16(FP), SI
+	MOVQ inverse+24(FP), CX
+	REDUCEMONTGOMERY
 	STORE4
 	RET
 
@@ -249,6 +305,37 @@ TEXT ·sub256(SB), NOSPLIT, $0-32
 	ADCQ R9, R13
 	ADCQ R10, R14
 	ADCQ R11, R15
+	STORE4
+	RET
+
+// func half256(z, x, m *[4]uint64)
+TEXT ·half256(SB), NOSPLIT, $0-24
+	MOVQ x+8(FP), SI
+	MOVQ m+16(FP), DI
+	MOVQ 0(SI), R12
+	MOVQ 8(SI), R13
+	MOVQ 16(SI), R14
+	MOVQ 24(SI), R15
+	MOVQ R12, AX
+	ANDQ $1, AX
+	NEGQ AX
+	MOVQ 0(DI), R8
+	MOVQ 8(DI), R9
+	MOVQ 16(DI), R10
+	MOVQ 24(DI), R11
+	ANDQ AX, R8
+	ANDQ AX, R9
+	ANDQ AX, R10
+	ANDQ AX, R11
+	ADDQ R8, R12
+	ADCQ R9, R13
+	ADCQ R10, R14
+	ADCQ R11, R15
+	SBBQ AX, AX
+	SHRQ $1, R13, R12
+	SHRQ $1, R14, R13
+	SHRQ $1, R15, R14
+	SHRQ $1, AX, R15
 	STORE4
 	RET
 

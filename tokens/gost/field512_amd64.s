@@ -71,6 +71,125 @@
 	ROW8(R15, DI, R8, R9, R10, R11, R12, R13, R14);     \
 	MOVQ  R15, 56(SP)
 
+// TWICE doubles the word at offset of the stack and adds d, with both carries.
+#define TWICE(offset, d) \
+	MOVQ  offset(SP), AX; \
+	ADCXQ AX, AX;         \
+	ADOXQ d, AX;          \
+	MOVQ  AX, offset(SP)
+
+// SQUARE8 leaves the square of the words at SI as PRODUCT8 does: the products of different words, then their doubles and the
+// squares in two chains.
+#define SQUARE8 \
+	MOVQ 0(SI), DX;\
+	MULXQ 8(SI), R8, R9;\
+	MULXQ 16(SI), AX, R10;\
+	ADDQ AX, R9;\
+	MULXQ 24(SI), AX, R11;\
+	ADCQ AX, R10;\
+	MULXQ 32(SI), AX, R12;\
+	ADCQ AX, R11;\
+	MULXQ 40(SI), AX, R13;\
+	ADCQ AX, R12;\
+	MULXQ 48(SI), AX, R14;\
+	ADCQ AX, R13;\
+	MULXQ 56(SI), AX, DI;\
+	ADCQ AX, R14;\
+	ADCQ $0, DI;\
+	MOVQ R8, 8(SP);\
+	MOVQ R9, 16(SP);\
+	MOVQ 8(SI), DX;\
+	XORQ R8, R8;\
+	NEXT(16, R10, R11);\
+	NEXT(24, R11, R12);\
+	NEXT(32, R12, R13);\
+	NEXT(40, R13, R14);\
+	NEXT(48, R14, DI);\
+	NEXT(56, DI, R8);\
+	MOVQ $0, AX;\
+	ADCXQ AX, R8;\
+	MOVQ R10, 24(SP);\
+	MOVQ R11, 32(SP);\
+	MOVQ 16(SI), DX;\
+	XORQ R9, R9;\
+	NEXT(24, R12, R13);\
+	NEXT(32, R13, R14);\
+	NEXT(40, R14, DI);\
+	NEXT(48, DI, R8);\
+	NEXT(56, R8, R9);\
+	MOVQ $0, AX;\
+	ADCXQ AX, R9;\
+	MOVQ R12, 40(SP);\
+	MOVQ R13, 48(SP);\
+	MOVQ 24(SI), DX;\
+	XORQ R10, R10;\
+	NEXT(32, R14, DI);\
+	NEXT(40, DI, R8);\
+	NEXT(48, R8, R9);\
+	NEXT(56, R9, R10);\
+	MOVQ $0, AX;\
+	ADCXQ AX, R10;\
+	MOVQ R14, 56(SP);\
+	MOVQ 32(SI), DX;\
+	XORQ R11, R11;\
+	NEXT(40, R8, R9);\
+	NEXT(48, R9, R10);\
+	NEXT(56, R10, R11);\
+	MOVQ $0, AX;\
+	ADCXQ AX, R11;\
+	MOVQ 40(SI), DX;\
+	XORQ R12, R12;\
+	NEXT(48, R10, R11);\
+	NEXT(56, R11, R12);\
+	MOVQ $0, AX;\
+	ADCXQ AX, R12;\
+	MOVQ 48(SI), DX;\
+	XORQ R13, R13;\
+	NEXT(56, R12, R13);\
+	MOVQ $0, AX;\
+	ADCXQ AX, R13;\
+	XORQ R14, R14;\
+	MOVQ 0(SI), DX;\
+	MULXQ DX, BX, CX;\
+	MOVQ BX, 0(SP);\
+	TWICE(8, CX);\
+	MOVQ 8(SI), DX;\
+	MULXQ DX, BX, CX;\
+	TWICE(16, BX);\
+	TWICE(24, CX);\
+	MOVQ 16(SI), DX;\
+	MULXQ DX, BX, CX;\
+	TWICE(32, BX);\
+	TWICE(40, CX);\
+	MOVQ 24(SI), DX;\
+	MULXQ DX, BX, CX;\
+	TWICE(48, BX);\
+	TWICE(56, CX);\
+	MOVQ 32(SI), DX;\
+	MULXQ DX, BX, CX;\
+	ADCXQ DI, DI;\
+	ADOXQ BX, DI;\
+	ADCXQ R8, R8;\
+	ADOXQ CX, R8;\
+	MOVQ 40(SI), DX;\
+	MULXQ DX, BX, CX;\
+	ADCXQ R9, R9;\
+	ADOXQ BX, R9;\
+	ADCXQ R10, R10;\
+	ADOXQ CX, R10;\
+	MOVQ 48(SI), DX;\
+	MULXQ DX, BX, CX;\
+	ADCXQ R11, R11;\
+	ADOXQ BX, R11;\
+	ADCXQ R12, R12;\
+	ADOXQ CX, R12;\
+	MOVQ 56(SI), DX;\
+	MULXQ DX, BX, CX;\
+	ADCXQ R13, R13;\
+	ADOXQ BX, R13;\
+	ADCXQ R14, R14;\
+	ADOXQ CX, R14
+
 #define FOLD8 \
 	FOLD(DI, 0(SP), AX, BX);   \
 	FOLD(R8, 8(SP), BX, CX);   \
@@ -159,6 +278,15 @@
 	MOVQ R13, 48(SI);  \
 	MOVQ R14, 56(SI)
 
+// func sqrAbove512(z, x *[8]uint64, c uint64)
+TEXT ·sqrAbove512(SB), NOSPLIT, $64-24
+	MOVQ x+8(FP), SI
+	SQUARE8
+	MOVQ c+16(FP), DX
+	REDUCEABOVE8
+	STORE8
+	RET
+
 // LOAD8 takes the words at SI into R8..R15.
 #define LOAD8 \
 	MOVQ 0(SI), R8;   \
@@ -207,6 +335,15 @@ TEXT ·mulBelow512(SB), NOSPLIT, $64-32
 	STORE8
 	RET
 
+// func sqrBelow512(z, x *[8]uint64, c uint64)
+TEXT ·sqrBelow512(SB), NOSPLIT, $64-24
+	MOVQ x+8(FP), SI
+	SQUARE8
+	MOVQ c+16(FP), DX
+	REDUCEBELOW8
+	STORE8
+	RET
+
 // func mulAbove512(z, x, y *[8]uint64, c uint64)
 TEXT ·mulAbove512(SB), NOSPLIT, $64-32
 	MOVQ x+8(FP), SI
@@ -251,6 +388,36 @@ TEXT ·sub512(SB), NOSPLIT, $64-32
 	MASKED(48)
 	MASKED(56)
 	ACROSS8(ADDQ, ADCQ, SP)
+	MOVQ z+0(FP), DI
+	PUT(DI)
+	RET
+
+// func half512(z, x, m *[8]uint64)
+TEXT ·half512(SB), NOSPLIT, $64-24
+	MOVQ x+8(FP), SI
+	MOVQ m+16(FP), DI
+	LOAD8
+	MOVQ R8, AX
+	ANDQ $1, AX
+	NEGQ AX
+	MASKED(0)
+	MASKED(8)
+	MASKED(16)
+	MASKED(24)
+	MASKED(32)
+	MASKED(40)
+	MASKED(48)
+	MASKED(56)
+	ACROSS8(ADDQ, ADCQ, SP)
+	SBBQ AX, AX
+	SHRQ $1, R9, R8
+	SHRQ $1, R10, R9
+	SHRQ $1, R11, R10
+	SHRQ $1, R12, R11
+	SHRQ $1, R13, R12
+	SHRQ $1, R14, R13
+	SHRQ $1, R15, R14
+	SHRQ $1, AX, R15
 	MOVQ z+0(FP), DI
 	PUT(DI)
 	RET

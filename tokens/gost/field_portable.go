@@ -33,6 +33,21 @@ func subMod[E limbs](z, x, y, m *E) {
 	*z = s
 }
 
+// halfMod is x/2 mod m, m odd.
+func halfMod[E limbs](z, x, m *E) {
+	s := *x
+	mask := -(s[0] & 1)
+	var carry uint64
+	for i := range len(s) {
+		s[i], carry = bits.Add64(s[i], (*m)[i]&mask, carry)
+	}
+	for i := range len(s) - 1 {
+		s[i] = s[i]>>1 | s[i+1]<<63
+	}
+	s[len(s)-1] = s[len(s)-1]>>1 | carry<<63
+	*z = s
+}
+
 // multiplyAdd is x*y + a + b, which always fits.
 func multiplyAdd(x, y, a, b uint64) (hi, lo uint64) {
 	hi, lo = bits.Mul64(x, y)

@@ -62,6 +62,7 @@ func GenerateKey(set *ParameterSet) (*PrivateKey, error) {
 		if _, err := rand.Read(d); err != nil {
 			return nil, fmt.Errorf("generate a GOST R 34.10 key: %w", err)
 		}
+		set.curve.arithmetic().shorten(d)
 		k, err := NewPrivateKey(set, d)
 		if !errors.Is(err, ErrScalar) {
 			return k, err
@@ -102,20 +103,24 @@ func (k *PrivateKey) Sign(_ io.Reader, digest []byte, _ crypto.SignerOpts) ([]by
 	if len(digest) != set.Size() {
 		return nil, fmt.Errorf("%w: %d octets for %s", ErrDigest, len(digest), set.name)
 	}
-	if !set.curve.arithmetic().inRange(k.d) {
+	curve := set.curve.arithmetic()
+	if !curve.inRange(k.d) {
 		return nil, fmt.Errorf("%w: wiped", ErrScalar)
 	}
-	nonces, err := newNonces(k.d, digest)
+	nonces, err := newNonces(set, k.d, digest)
 	if err != nil {
 		return nil, err
 	}
+	defer nonces.wipe()
+	nonce := make([]byte, set.Size())
+	defer clear(nonce)
 	for {
-		n := nonces.next()
-		if !set.curve.arithmetic().inRange(n) {
+		nonces.next(nonce)
+		curve.shorten(nonce)
+		if !curve.inRange(nonce) {
 			continue
 		}
-		if sig, ok := set.curve.arithmetic().sign(k.d, digest, n); ok {
-			clear(n)
+		if sig, ok := curve.sign(k.d, digest, nonce); ok {
 			return sig, nil
 		}
 	}

@@ -1,32 +1,56 @@
 package gost
 
 import (
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha512"
+	"encoding/asn1"
 	"fmt"
 )
 
+// nonces are the numbers k of one signature, each tried until one will do: HMAC-SHA-512, keyed with the private scalar, over a
+// counter, 64 octets of crypto/rand, the curve's identifier and the digest. Good randomness alone makes k unpredictable; should it
+// fail, the scalar still does, and two digests, or one scalar on two curves, never share a k. SHA-512 and not Streebog,
+// because it looks up no table by secret octets; k leaves no trace in the signature that would show which it was.
+//
+// HMAC (RFC 2104) is written out so that every octet of the scalar stands in memory that wipe clears.
 type nonces struct {
-	key  []byte
-	last []byte
-	size int
+	inner, outer []byte
+	count        *byte
+	size         int
 }
 
-func newNonces(d, digest []byte) (*nonces, error) {
-	seed := make([]byte, 64)
-	if _, err := rand.Read(seed); err != nil {
+func newNonces(set *ParameterSet, d, digest []byte) (*nonces, error) {
+	oid, err := asn1.Marshal(set.oid)
+	if err != nil {
 		return nil, fmt.Errorf("nonce: %w", err)
 	}
-	h := hmac.New(sha512.New, seed)
-	h.Write(d)
-	h.Write(digest)
-	return &nonces{key: h.Sum(nil), size: len(d)}, nil
+	random := make([]byte, 64)
+	if _, err := rand.Read(random); err != nil {
+		return nil, fmt.Errorf("nonce: %w", err)
+	}
+	n := &nonces{size: len(d), inner: make([]byte, sha512.BlockSize+1, 2*sha512.BlockSize+256), outer: make([]byte, sha512.BlockSize+sha512.Size)}
+	copy(n.inner, d)
+	copy(n.outer, d)
+	for i := range sha512.BlockSize {
+		n.inner[i] ^= 0x36
+		n.outer[i] ^= 0x5c
+	}
+	n.count = &n.inner[sha512.BlockSize]
+	n.inner = append(append(append(n.inner, random...), oid...), digest...)
+	return n, nil
 }
 
-func (n *nonces) next() []byte {
-	h := hmac.New(sha512.New, n.key)
-	h.Write(n.last)
-	n.last = h.Sum(nil)
-	return n.last[:n.size:n.size]
+// next sets k to the next nonce.
+func (n *nonces) next(k []byte) {
+	*n.count++
+	sum := sha512.Sum512(n.inner)
+	copy(n.outer[sha512.BlockSize:], sum[:])
+	sum = sha512.Sum512(n.outer)
+	copy(k, sum[:n.size])
+	clear(sum[:])
+}
+
+func (n *nonces) wipe() {
+	clear(n.inner)
+	clear(n.outer)
 }

@@ -20,39 +20,35 @@ type work[E limbs] struct {
 // double sets z to 2x. It holds for every x; the neutral point and points of order 2 give z = 0.
 func (g *group[E]) double(w *work[E], z, x *point[E]) {
 	f := g.field
-	xx, yy, zz, slope, beta, t := &w.t[0], &w.t[1], &w.t[2], &w.t[3], &w.t[4], &w.t[5]
-	f.sqr(yy, &x.y)
+	slope, zz, yy, beta, t := &w.t[0], &w.t[1], &w.t[2], &w.t[3], &w.t[4]
 	f.sqr(zz, &x.z)
 	if g.minusThree {
 		// 3x^2 - 3z^4 = 3(x - z^2)(x + z^2)
 		f.sub(t, &x.x, zz)
-		f.add(xx, &x.x, zz)
-		f.mul(xx, xx, t)
-		f.add(slope, xx, xx)
-		f.add(slope, slope, xx)
+		f.add(zz, &x.x, zz)
+		f.mul(zz, zz, t)
+		f.add(slope, zz, zz)
+		f.add(slope, slope, zz)
 	} else {
-		f.sqr(xx, &x.x)
 		f.sqr(zz, zz)
 		f.mul(zz, zz, &g.a)
-		f.add(slope, xx, xx)
-		f.add(slope, slope, xx)
+		f.sqr(t, &x.x)
+		f.add(slope, t, t)
+		f.add(slope, slope, t)
 		f.add(slope, slope, zz)
 	}
-	f.mul(t, &x.y, &x.z)
-	f.add(&z.z, t, t)
-	f.mul(beta, &x.x, yy)
-	f.add(beta, beta, beta)
-	f.add(beta, beta, beta)
+	f.add(yy, &x.y, &x.y)
+	f.mul(&z.z, yy, &x.z)
 	f.sqr(yy, yy)
-	f.add(yy, yy, yy)
-	f.add(yy, yy, yy)
-	f.add(yy, yy, yy)
+	f.mul(beta, yy, &x.x)
+	f.sqr(yy, yy)
+	f.half(yy, yy)
 	f.sqr(&z.x, slope)
 	f.sub(&z.x, &z.x, beta)
 	f.sub(&z.x, &z.x, beta)
-	f.sub(t, beta, &z.x)
-	f.mul(t, t, slope)
-	f.sub(&z.y, t, yy)
+	f.sub(beta, beta, &z.x)
+	f.mul(beta, beta, slope)
+	f.sub(&z.y, beta, yy)
 }
 
 // addAffine sets z to x + y for x neither neutral nor y nor -y; -y gives z = 0 as it should, the others give nonsense. It

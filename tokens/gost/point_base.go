@@ -66,7 +66,7 @@ func (g *group[E]) multiplyBase(w *work[E], k *E) {
 	for i := range table {
 		var digit, negative uint64
 		digit, negative, carry = signedDigit(k, i, carry)
-		pick(&w.picked, &table[i], digit)
+		fastPick(&w.picked, &table[i], digit)
 		f.sub(&w.t[0], &g.zero, &w.picked.y)
 		choose(&w.picked.y, &w.t[0], negative)
 		sameX, sameY := g.addAffine(w, &w.other, &w.sum, &w.picked)
