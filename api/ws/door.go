@@ -41,15 +41,15 @@ const (
 	maxRefused   = 64              // messages over the rate before the connection is closed
 )
 
-// Serve answers on l until ctx ends; then all connections are closed, and it returns nil when their requests have ended.
+// Serve answers on l until ctx ends; then all connections are closed, and it returns nil when their requests have ended. l is a loopback
+// port, or brings connections that were made to one.
 func Serve(ctx context.Context, l net.Listener, c Config) error {
-	at, ok := l.Addr().(*net.TCPAddr)
-	if !ok || !at.IP.IsLoopback() {
+	if at, ok := l.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() {
 		return fmt.Errorf("serve on %s: not an address of this machine alone", l.Addr())
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	d := newDoor(ctx, at.Port, c)
+	d := newDoor(ctx, c)
 	s := &http.Server{Handler: d, ReadHeaderTimeout: headerTime, ReadTimeout: headerTime, WriteTimeout: writeDeadline,
 		IdleTimeout: idleTime, MaxHeaderBytes: headerOctets, ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
 		DisableGeneralOptionsHandler: true}
@@ -71,7 +71,6 @@ type door struct {
 	ctx      context.Context
 	config   Config
 	log      *slog.Logger
-	hosts    [3]string
 	limits   *limits
 	upgrader websocket.Upgrader
 	last     atomic.Uint64 // the number of a connection
@@ -81,7 +80,7 @@ type door struct {
 	open   sync.WaitGroup
 }
 
-func newDoor(ctx context.Context, port int, c Config) *door {
+func newDoor(ctx context.Context, c Config) *door {
 	if c.User == nil {
 		c.User = OwnUser
 	}
@@ -92,9 +91,6 @@ func newDoor(ctx context.Context, port int, c Config) *door {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
 	d := &door{ctx: ctx, config: c, log: c.Log, limits: newLimits()}
-	for i, host := range []string{"127.0.0.1", "[::1]", "localhost"} {
-		d.hosts[i] = fmt.Sprintf("%s:%d", host, port)
-	}
 	d.upgrader = websocket.Upgrader{
 		HandshakeTimeout: writeDeadline,
 		ReadBufferSize:   4 << 10, // a large message is read past it
@@ -125,7 +121,22 @@ func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func (d *door) gate(r *http.Request) (origin, error) {
 	var who origin
-	if r.Host != d.hosts[0] && r.Host != d.hosts[1] && r.Host != d.hosts[2] {
+	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if local == nil {
+		return who, errors.New("local address unknown")
+	}
+	here, err := netip.ParseAddrPort(local.String())
+	if err != nil {
+		return who, fmt.Errorf("local address: %w", err)
+	}
+	there, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return who, fmt.Errorf("remote address: %w", err)
+	}
+	if !here.Addr().IsLoopback() || !there.Addr().IsLoopback() {
+		return who, errors.New("not a connection within this machine")
+	}
+	if !names(r.Host, here.Port()) {
 		return who, errors.New("host is not this machine")
 	}
 	if routes[r.URL.Path] == nil || r.URL.RawQuery != "" || r.URL.IsAbs() || r.RequestURI != r.URL.Path {
@@ -144,20 +155,14 @@ func (d *door) gate(r *http.Request) (origin, error) {
 	if who.origin, ok = parseOrigin(r.Header["Origin"][0]); !ok {
 		return who, errors.New("origin is neither https nor of this machine")
 	}
-	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-	if local == nil {
-		return who, errors.New("local address unknown")
-	}
-	here, err := netip.ParseAddrPort(local.String())
-	if err != nil {
-		return who, fmt.Errorf("local address: %w", err)
-	}
-	there, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return who, fmt.Errorf("remote address: %w", err)
-	}
 	who.user, err = d.config.User(here, there)
 	return who, err
+}
+
+// names tells whether host is one of the three names of a port of this machine.
+func names(host string, port uint16) bool {
+	name, ok := strings.CutSuffix(host, fmt.Sprintf(":%d", port))
+	return ok && (name == "127.0.0.1" || name == "[::1]" || name == "localhost")
 }
 
 // refuse is the one answer to everything that is not let in: nothing in it tells which rule it broke.

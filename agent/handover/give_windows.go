@@ -1,0 +1,84 @@
+package handover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"github.com/Microsoft/go-winio"
+	"golang.org/x/sys/windows"
+
+	"github.com/perosign/pero/api/peer"
+)
+
+// Give carries c to and from the agent in the session of its user, and returns nil when one of them has ended it: Windows passes an
+// open socket only to a process that the giver may open. After ErrAbsent nobody else has seen anything of c.
+func (p Place) Give(ctx context.Context, who peer.User, c *net.TCPConn) error {
+	hurry, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	agent, err := winio.DialPipeContext(hurry, p.pipe(who.Session))
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrAbsent, err)
+	}
+	defer agent.Close()
+	if err := owned(agent, who); err != nil {
+		return fmt.Errorf("%w: %w", ErrAbsent, err)
+	}
+	agent.SetDeadline(time.Now().Add(patience))
+	answer := make([]byte, 1)
+	if _, err = agent.Write(appendEnds(nil, c.LocalAddr(), c.RemoteAddr())); err == nil {
+		_, err = io.ReadFull(agent, answer)
+	}
+	if err != nil || answer[0] != taken {
+		return fmt.Errorf("%w: it answered %d: %w", ErrAbsent, answer[0], err)
+	}
+	agent.SetDeadline(time.Time{})
+	return carry(ctx, agent, c)
+}
+
+// owned makes sure that it is the session's own process that listens.
+func owned(agent net.Conn, who peer.User) error {
+	pipe, ok := agent.(interface{ Fd() uintptr })
+	if !ok {
+		return errors.New("a pipe without a handle")
+	}
+	var pid uint32
+	if err := windows.GetNamedPipeServerProcessId(windows.Handle(pipe.Fd()), &pid); err != nil {
+		return fmt.Errorf("find who listens: %w", err)
+	}
+	listens, err := peer.OfProcess(pid)
+	if err != nil {
+		return fmt.Errorf("find who listens: %w", err)
+	}
+	if listens.Session != who.Session || listens.ID != "" && who.ID != "" && listens.ID != who.ID {
+		return fmt.Errorf("%s in session %d listens in the place of %s in session %d", listens.ID, listens.Session, who.ID, who.Session)
+	}
+	return nil
+}
+
+// carry copies both ways until either side ends.
+func carry(ctx context.Context, agent net.Conn, c *net.TCPConn) error {
+	ended := make(chan error, 2)
+	go func() { _, err := io.Copy(agent, c); ended <- err }()
+	go func() { _, err := io.Copy(c, agent); ended <- err }()
+	var err error
+	left := 2
+	select {
+	case err = <-ended:
+		left--
+	case <-ctx.Done():
+	}
+	agent.Close()
+	c.Close()
+	for range left {
+		<-ended
+	}
+	if errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrClosed) {
+		err = nil
+	}
+	return err
+}
