@@ -33,19 +33,21 @@ func der(t testing.TB, path string) []byte {
 	return data
 }
 
-// checked checks a certificate, request or revocation list as the table lists it.
-func checked(t testing.TB, row []string) error {
-	data, path := der(t, row[0]), row[2]
+// issuerOf gives the key that signed a certificate, request or revocation list, as the table lists it.
+func issuerOf(t testing.TB, row []string) []byte {
+	t.Helper()
+	path := row[2]
 	if row[1] == "csr" {
-		_, err := signature.ParseCSR(data)
-		return err
+		r, err := signature.ParseCSR(der(t, row[0]))
+		require.NoError(t, err, row[0])
+		return r.Public
 	}
 	if path == "self" {
 		path = row[0]
 	}
 	issuer, err := signature.ParseCertificate(der(t, path))
-	require.NoError(t, err)
-	return signature.CheckSigned(issuer.Public, data)
+	require.NoError(t, err, path)
+	return issuer.Public
 }
 
 func TestOutsideStructures(t *testing.T) {
@@ -57,7 +59,7 @@ func TestOutsideStructures(t *testing.T) {
 			continue
 		}
 		require.Equal(t, "valid", row[4])
-		require.NoError(t, checked(t, row), row[0])
+		require.NoError(t, signature.CheckSigned(issuerOf(t, row), der(t, row[0])), row[0])
 		if row[1] == "crt" {
 			c, err := signature.ParseCertificate(der(t, row[0]))
 			require.NoError(t, err, row[0])
@@ -153,5 +155,53 @@ func TestOutsideSigned(t *testing.T) {
 		require.NoError(t, err, row[0])
 		require.Len(t, r.Signers, 1)
 		require.NoError(t, r.Signers[0].Err, row[0])
+	}
+}
+
+// DigestedData is told, not verified: its digest says nothing of who made it.
+func TestOutsideDigested(t *testing.T) {
+	seen := 0
+	for _, row := range rows(t, "expected.tsv") {
+		if row[1] != "cms-digested" {
+			continue
+		}
+		seen++
+		data := der(t, row[0])
+		d := inspect(t, data, nil)
+		require.Equal(t, "DigestedData (1.2.840.113549.1.7.5)", field(d, "contentType"))
+		require.Contains(t, field(d, "digestAlgorithm"), "Streebog-")
+		require.Equal(t, "inspect.digest.fits", field(d, "digest"), row[0])
+		require.Nil(t, d.Holds)
+		fits := 0
+		for i := range data {
+			bad := bytes.Clone(data)
+			bad[i] ^= 1 << (i % 8)
+			d, err := signature.Inspect(bad)
+			if err == nil && field(d, "digest") == "inspect.digest.fits" {
+				fits++ // the type of the content and the version are not in the digest
+			}
+		}
+		require.LessOrEqual(t, fits, 12)
+	}
+	require.Equal(t, 4, seen)
+}
+
+// Key stores and private keys are told without their passwords.
+func TestOutsideKeysInspected(t *testing.T) {
+	for path, want := range map[string]map[string]string{
+		"rfc9548/a1-cert-plain-key-kuznyechik-omac.p12": {"mac": "HMAC Streebog-512 (1.2.643.7.1.1.2.3)", "keyBags": "1", "certificateBags": "1",
+			"encryption": "PBES2 (1.2.840.113549.1.5.13): Kuznyechik-CTR-ACPKM-OMAC (1.2.643.7.1.1.5.2.2), HMAC-Streebog-512 (1.2.643.7.1.1.4.2)"},
+		"rfc9548/a3-public-key-integrity-and-privacy.p12": {"contentType": "SignedData (1.2.840.113549.1.7.2)"},
+		"rfc9548/bag-key512.p8.der":                       {"key": "GOST R 34.10-2012, 512 bit, TC26-512-A", "format": "PKCS#8"},
+		"gost-engine/private/gost2012_256_XB.pem":         {"key": "GOST R 34.10-2012, 256 bit, CryptoPro-XchB"},
+		"gost-engine/private/gost2001_XA.pem":             {"key": "GOST R 34.10-2001, CryptoPro-XchA"},
+		"gnutls/key-gost12-512.p8":                        {"key": "GOST R 34.10-2012, 512 bit, TC26-512-B"},
+		"gnutls/gost94-cert.pem":                          {"key": "GOST R 34.10-94 (1.2.643.2.2.20)"},
+		"gnutls/grfc.crt":                                 {"key": "GOST R 34.10-2001, CryptoPro-A", "signatureAlgorithm": "GOST R 34.10-2001, GOST R 34.11-94"},
+	} {
+		d := inspect(t, outside(t, path), nil)
+		for id, value := range want {
+			require.Equal(t, value, field(d, id), "%s: %s", path, id)
+		}
 	}
 }

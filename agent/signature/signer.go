@@ -30,6 +30,10 @@ func (v *verifier) verify(info *signerInfo) (Signer, error) {
 		s.Err = malformed("the signer's digest is not in digestAlgorithms")
 		return s, nil
 	}
+	if d.hash == "" && v.external != nil {
+		s.Err = fmt.Errorf("%s over a document that is not inside: %w", d.name, ErrAlgorithm)
+		return s, nil
+	}
 	sum, err := v.documentDigest(d)
 	if err != nil {
 		return s, err

@@ -326,9 +326,6 @@ func (v *verifier) documentDigest(d digest) ([]byte, error) {
 		}
 		return sum, nil
 	}
-	if d.hash == "" {
-		return nil, nil // callers have no word for it
-	}
 	given, err := v.external(d.hash)
 	if err != nil {
 		return nil, fmt.Errorf("digest of the document: %w", err)
