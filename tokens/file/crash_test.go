@@ -20,7 +20,7 @@ import (
 	"github.com/perosign/pero/tokens/file"
 )
 
-// makeKeys is a process that makes keys in a key store, one after the other, and writes each ID when Generate has returned.
+// makeKeys is a process that makes GOST keys in a key store, one after the other, and writes each ID when Generate has returned.
 func makeKeys(args []string) error {
 	ctx := context.Background()
 	m := file.New(args[0])
@@ -31,7 +31,7 @@ func makeKeys(args []string) error {
 	for {
 		id := make([]byte, 8)
 		_, _ = rand.Read(id)
-		key, err := s.Generate(ctx, tokens.KeySpec{ID: tokens.KeyID(hex.EncodeToString(id)), Algorithm: tokens.ECP256, Label: "key"})
+		key, err := s.Generate(ctx, tokens.KeySpec{ID: tokens.KeyID(hex.EncodeToString(id)), Algorithm: tokens.GOST2012256, Label: "key"})
 		if err != nil {
 			return err
 		}

@@ -5,11 +5,13 @@ import (
 	"crypto/sha256"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/hex"
 	"encoding/pem"
 	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -210,4 +212,26 @@ func TestEngineKeyStore(t *testing.T) {
 			require.ErrorIs(t, err, tokens.ErrUnsupported)
 		})
 	}
+}
+
+// TestCryptoProKeyStore: it shows as unreadable, and whoever tries it reads why.
+func TestCryptoProKeyStore(t *testing.T) {
+	// PFX { data { data { shrouded key bag under 1.2.840.113549.1.12.1.80 } } }
+	data, err := hex.DecodeString("3081d30201033081cd06092a864886f70d010701a081bf0481bc3081b93081b606092a864886f70d010701a081a80481a53081a2" +
+		"30819f060b2a864886f70d010c0a0102a0818f30818c3024060a2a864886f70d010c01503016041000000000000000000000000000000000020207d00464" +
+		strings.Repeat("00", 100))
+	require.NoError(t, err)
+	folder := t.TempDir()
+	require.NoError(t, os.Chmod(folder, 0o700))
+	path := filepath.Join(folder, "csp.pfx")
+	require.NoError(t, os.WriteFile(path, data, 0o600))
+	m := file.New(folder)
+	list, err := m.Tokens(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, tokens.Unreadable, list[0].State)
+	_, err = m.Login(t.Context(), list[0].ID, pin("1234"), nil)
+	require.ErrorIs(t, err, tokens.ErrForeignContainer)
+	_, err = file.New(filepath.Join(folder, "other")).Adopt(t.Context(), path, pin("1234"))
+	require.ErrorIs(t, err, tokens.ErrForeignContainer)
+	require.NotErrorIs(t, err, tokens.ErrUnsupported)
 }

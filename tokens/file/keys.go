@@ -115,16 +115,17 @@ func sign(key crypto.Signer, algorithm tokens.Algorithm, digest []byte) ([]byte,
 	if len(digest) != algorithm.Hash.Size() || algorithm.TokenHash {
 		return nil, fmt.Errorf("digest of %d octets for %q: %w", len(digest), algorithm.Hash, tokens.ErrUnsupported)
 	}
+	standard := algorithm.Hash.Crypto() // 0 for Streebog, which no key but GOST's takes
 	switch key := key.(type) {
 	case *rsa.PrivateKey:
-		switch algorithm.Scheme {
-		case tokens.RSAPKCS1v15:
-			return rsa.SignPKCS1v15(rand.Reader, key, algorithm.Hash.Crypto(), digest)
-		case tokens.RSAPSS:
-			return rsa.SignPSS(rand.Reader, key, algorithm.Hash.Crypto(), digest, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
+		switch {
+		case algorithm.Scheme == tokens.RSAPKCS1v15 && standard != 0:
+			return rsa.SignPKCS1v15(rand.Reader, key, standard, digest)
+		case algorithm.Scheme == tokens.RSAPSS && standard != 0:
+			return rsa.SignPSS(rand.Reader, key, standard, digest, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
 		}
 	case *ecdsa.PrivateKey:
-		if algorithm.Scheme == tokens.ECDSA {
+		if algorithm.Scheme == tokens.ECDSA && standard != 0 {
 			return ecdsa.SignASN1(rand.Reader, key, digest)
 		}
 	case *gost.PrivateKey:
@@ -133,7 +134,7 @@ func sign(key crypto.Signer, algorithm tokens.Algorithm, digest []byte) ([]byte,
 			return key.Sign(rand.Reader, digest, nil)
 		}
 	}
-	return nil, fmt.Errorf("scheme %d for this key: %w", algorithm.Scheme, tokens.ErrUnsupported)
+	return nil, fmt.Errorf("scheme %d, %q for this key: %w", algorithm.Scheme, algorithm.Hash, tokens.ErrUnsupported)
 }
 
 // view shows a store as tokens see it. A key is listed when its public key is known or a certificate tells of it.

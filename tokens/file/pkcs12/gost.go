@@ -15,8 +15,8 @@ import (
 
 // The Russian schemes: PBES2 of RFC 9337 and of its forerunner R 50.1.111-2016, the MAC of RFC 9548.
 
-// How many iterations of PBKDF2-HMAC-SHA256 take as long as one with a Russian hash, where SHA-256 has instructions of its own: a file must
-// not buy more of its reader's time with them.
+// How many iterations of PBKDF2-HMAC-SHA256 take as long as one with a Russian hash, at worst: SHA-256 by instructions of its own, the other in
+// portable code. A file must not buy more of its reader's time with them.
 const (
 	streebogCost = 20
 	gost94Cost   = 50
