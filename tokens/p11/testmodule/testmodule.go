@@ -21,6 +21,7 @@
 //	key KIND            [ec] what is there from the beginning, CKA_ID 01 with its certificate: ec (P-256), rsa (2048), gost256 (CryptoPro-A),
 //	                    gost512 (TC26-512-A), none. Another KIND hides that of the one before. Keys made later are there always.
 //	raw 0|1             [1] the CKA_VALUE of a GOST public key is X || Y, as Rutoken has it; 0: in a DER OCTET STRING, as OpenSC has it
+//	nodigest 0|1        [0] CKA_GOSTR3411_PARAMS of GOST keys cannot be read
 //	signature HOW       [right] how GOST signatures come: right, swapped (r || s), reversed (all octets), little (each half), wrong
 //	old 0|1             [0] it lists the GOST mechanisms of 2001 only
 //	pin TEXT            [1234] 4 to 16 octets

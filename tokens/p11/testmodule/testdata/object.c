@@ -142,6 +142,7 @@ static CK_RV attribute(object *o, CK_ATTRIBUTE_TYPE type, CK_ATTRIBUTE *out) {
 		buffer[0] = number("always", 0) != 0, out->ulValueLen = 1;
 		return CKR_OK;
 	}
+	if (type == CKA_GOSTR3411_PARAMS && number("nodigest", 0)) return CKR_ATTRIBUTE_TYPE_INVALID;
 	CK_ATTRIBUTE *a = object_get(o, type);
 	if (!a && type == CKA_SUBJECT && class != CKO_DATA) return CKR_OK;  // keys have an empty one
 	if (!a) return CKR_ATTRIBUTE_TYPE_INVALID;
