@@ -2,7 +2,10 @@ package gost
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha512"
 	"encoding/hex"
+	"errors"
 	"strings"
 	"testing"
 )
@@ -105,5 +108,98 @@ func TestRoundTrip(t *testing.T) {
 				t.Error("another digest verifies")
 			}
 		})
+	}
+}
+
+func TestKeysAreEqualByTheirCurve(t *testing.T) {
+	d := bytes.Repeat([]byte{3}, 32)
+	key := func(set string) *PrivateKey {
+		k, err := NewPrivateKey(setNamed(t, set), d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	a, x, b := key("CryptoPro-A"), key("CryptoPro-XchA"), key("CryptoPro-B")
+	if !a.Equal(x) || !a.Public().(*PublicKey).Equal(x.Public()) {
+		t.Error("one key under two names of its curve is not equal")
+	}
+	if a.Equal(b) || a.Public().(*PublicKey).Equal(b.Public()) || a.Equal(a.Public()) || a.Public().(*PublicKey).Equal(a) {
+		t.Error("keys of different curves or kinds are equal")
+	}
+	if got := x.Public().(*PublicKey).Set().Name(); got != "CryptoPro-XchA" {
+		t.Errorf("the set became %s", got)
+	}
+}
+
+func TestParameterSets(t *testing.T) {
+	if got := CryptoProA().OID().String() + " " + TC26A512().OID().String(); got != "1.2.643.2.2.35.1 1.2.643.7.1.2.1.2.1" {
+		t.Errorf("defaults are %s", got)
+	}
+	for _, set := range ParameterSets() {
+		found, err := ByOID(set.OID())
+		if err != nil || found != set {
+			t.Errorf("%s: %v, %v", set.Name(), found, err)
+		}
+	}
+	if _, err := ByOID([]int{1, 2, 643, 2, 2, 35, 4}); !errors.Is(err, ErrParameterSet) {
+		t.Errorf("an unknown set: %v", err)
+	}
+}
+
+// Nonces must differ from signature to signature, and where randomness fails still from digest to digest and key to key.
+func TestNonces(t *testing.T) {
+	key, digest, _ := signed(t, "CryptoPro-A")
+	seen := map[string]bool{}
+	for range 64 {
+		sig, err := key.Sign(nil, digest, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := string(sig[32:]); seen[r] {
+			t.Fatal("a nonce came twice")
+		} else {
+			seen[r] = true
+		}
+	}
+	random := make([]byte, 64)
+	first := func(set *ParameterSet, d, digest []byte) string {
+		n := hedge(set, d, digest, random)
+		k, again := make([]byte, 32), make([]byte, 32)
+		n.next(k)
+		n.next(again)
+		if bytes.Equal(k, again) {
+			t.Error("the second nonce is the first")
+		}
+		n.wipe()
+		for _, octets := range [][]byte{n.inner, n.outer} {
+			if !bytes.Equal(octets, make([]byte, len(octets))) {
+				t.Error("the scalar is still in memory")
+			}
+		}
+		return string(k)
+	}
+	other := bytes.Repeat([]byte{8}, 32)
+	all := map[string]bool{
+		first(CryptoProA(), key.d, digest):                  true,
+		first(CryptoProA(), key.d, other):                   true,
+		first(CryptoProA(), other, digest):                  true,
+		first(setNamed(t, "CryptoPro-B"), key.d, digest):    true,
+		first(setNamed(t, "CryptoPro-XchA"), key.d, digest): true,
+	}
+	if len(all) != 5 {
+		t.Error("with the same randomness two signatures share a nonce")
+	}
+	if first(CryptoProA(), key.d, digest) != first(CryptoProA(), key.d, digest) {
+		t.Error("something else than key, digest and randomness goes in")
+	}
+	// The nonce is HMAC-SHA-512, which the standard library has also.
+	h := hmac.New(sha512.New, key.d)
+	h.Write([]byte{1})
+	h.Write(random)
+	h.Write([]byte("1.2.643.2.2.35.1"))
+	h.Write(digest)
+	if want := string(h.Sum(nil)[:32]); first(CryptoProA(), key.d, digest) != want {
+		t.Error("not HMAC-SHA-512")
 	}
 }
