@@ -25,4 +25,8 @@ var (
 	ErrStorage       = errors.New("could not write")
 	// ErrForeignContainer: the key store is closed by a cipher that only the program that made it knows (CryptoPro CSP's own).
 	ErrForeignContainer = errors.New("key store of another program's own kind")
+	// ErrSignature: what the token gave instead of a signature does not verify with the key's public part. ErrByteOrder: it would, in
+	// another order of octets than Scheme has. Nothing of either leaves, and a wrong PIN it is not.
+	ErrSignature = errors.New("the token's signature does not hold")
+	ErrByteOrder = errors.New("the token gives its signatures in a wrong order of octets")
 )

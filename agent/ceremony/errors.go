@@ -47,6 +47,8 @@ var reasons = []struct {
 	{tokens.ErrModuleCrashed, api.ModuleCrashed},
 	{tokens.ErrStorage, api.StorageFailed},
 	{tokens.ErrForeignContainer, api.ContainerForeign},
+	{tokens.ErrByteOrder, api.TokenFaulty},
+	{tokens.ErrSignature, api.SignatureInvalid},
 	{signature.ErrDocumentChanged, api.DocumentChanged},
 	{signature.ErrAlgorithm, api.AlgorithmUnsupported},
 	{signature.ErrDigest, api.DigestMismatch},

@@ -28,6 +28,8 @@ var failures = [...]error{
 	tokens.ErrInUse,
 	tokens.ErrModuleCrashed,
 	tokens.ErrForeignContainer,
+	tokens.ErrByteOrder,
+	tokens.ErrSignature,
 	tokens.ErrStorage,
 	context.Canceled,
 	context.DeadlineExceeded,
