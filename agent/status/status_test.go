@@ -1,6 +1,7 @@
 package status
 
 import (
+	"bytes"
 	"context"
 	"net/http"
 	"net/http/httptest"
@@ -104,6 +105,11 @@ func answersThatDoNotHold(t *testing.T, a *authority) {
 		"a delegated responder":          {a.responder("delegate"), down, Valid, OCSP, ""},
 		"a certificate not for answers":  {a.responder("other"), down, Unknown, "", "may not sign answers"},
 		"a stranger of the same name":    {a.responder("stranger"), down, Unknown, "", "bad OCSP signature"},
+		"the issuer, no certificate":     {a.responder("ca", "-resp_no_certs"), down, Valid, OCSP, ""},
+		"a stranger, no certificate":     {a.responder("stranger", "-resp_no_certs"), down, Unknown, "", "bad OCSP signature"},
+		"an answer changed on the way":   {changed(ok), down, Unknown, "", "bad OCSP signature"},
+		"an answer and more":             {longer(ok), down, Unknown, "", "follows"},
+		"CRL changed on the way":         {down, changed(a.list()), Unknown, "", "signature does not hold"},
 		"OCSP of a stranger, CRL stands": {a.responder("stranger"), a.list(), Valid, CRL, ""},
 		"CRL of a stranger":              {down, a.list("-cert", "stranger.pem", "-keyfile", "stranger.key"), Unknown, "", "signature does not hold"},
 		"CRL of another name":            {down, a.list("-cert", "root.pem", "-keyfile", "root.key"), Unknown, "", "another issuer"},
@@ -139,6 +145,28 @@ func answersThatDoNotHold(t *testing.T, a *authority) {
 		require.Equal(t, Unknown, r.Status)
 		require.ErrorContains(t, r.Err, "the answer ended on")
 	})
+}
+
+// altered lets f change what a server answers.
+func altered(h http.HandlerFunc, f func([]byte) []byte) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		record := httptest.NewRecorder()
+		h(record, r)
+		_, _ = w.Write(f(record.Body.Bytes()))
+	}
+}
+
+// changed dates an answer a second off.
+func changed(h http.HandlerFunc) http.HandlerFunc {
+	return altered(h, func(b []byte) []byte {
+		i := bytes.IndexByte(b, 'Z')
+		b[i-1] ^= 1 // the last digit of a second
+		return b
+	})
+}
+
+func longer(h http.HandlerFunc) http.HandlerFunc {
+	return altered(h, func(b []byte) []byte { return append(b, 5, 0) })
 }
 
 func flood(n int) http.HandlerFunc {
