@@ -119,6 +119,7 @@ func (f family) prf() asn1.ObjectIdentifier {
 }
 
 // cipher encrypts the keys. Kuznyechik goes without its OMAC form: the MAC of the file covers them, and gost-engine does not read that form.
+// What it reads, it reads up to 4 KiB (its sections are not those of RFC 9337), which no key exceeds.
 func (f family) cipher() asn1.ObjectIdentifier {
 	if f == russian {
 		return oidKuznyechik

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,6 +14,9 @@ import (
 
 	"github.com/perosign/pero/tokens/gost"
 )
+
+// oldMAC, as the first argument of openssl pkcs12, has the MAC made as it was before R 50.1.112-2016.
+const oldMAC = "old MAC"
 
 // openssl runs openssl with the engine that knows GOST.
 func openssl(t testing.TB, args ...string) (string, error) {
@@ -36,6 +40,9 @@ distinguished_name = name
 `), 0o600))
 	c := exec.Command("openssl", args...)
 	c.Env = append(os.Environ(), "OPENSSL_CONF="+config)
+	if args[0] == "pkcs12" && args[1] == oldMAC {
+		c.Env, c.Args = append(c.Env, "LEGACY_GOST_PKCS12=1"), slices.Delete(c.Args, 2, 3)
+	}
 	out, err := c.CombinedOutput()
 	return string(out), err
 }
@@ -123,6 +130,53 @@ func TestEngineContainers(t *testing.T) {
 			requireGOSTKey(t, key.Private, block.Bytes)
 			out, err := openssl(t, "pkcs12", "-in", file, "-passin", "pass:другой", "-nodes")
 			require.Error(t, err, out)
+		})
+	}
+}
+
+// TestEngineCiphers reads every cipher and MAC that gost-engine can make a container with: GOST 28147-89 long enough for its key to change on
+// the way, the others not, since gost-engine 3.0 changes theirs after 4 KiB and 1 KiB, where RFC 9337 section 5.1 says 256 KiB and 8 KiB.
+func TestEngineCiphers(t *testing.T) {
+	key, certificate, keyFile, certificateFile := engineKey(t, "gost2012_256", "A")
+	data, err := os.ReadFile(certificateFile)
+	require.NoError(t, err)
+	many := filepath.Join(t.TempDir(), "many.pem")
+	require.NoError(t, os.WriteFile(many, bytes.Repeat(data, 40), 0o600))
+	for name, args := range map[string][]string{
+		"GOST 28147":   {"-keypbe", "gost89", "-certpbe", "gost89", "-macalg", "md_gost12_512"},
+		"Kuznyechik":   {"-keypbe", "kuznyechik-ctr-acpkm", "-certpbe", "kuznyechik-ctr-acpkm", "-macalg", "md_gost12_512"},
+		"Magma":        {"-keypbe", "magma-ctr-acpkm", "-certpbe", "magma-ctr-acpkm", "-macalg", "md_gost12_256"},
+		"34.11-94":     {"-macalg", "md_gost94"},
+		"old 34.11-94": {oldMAC, "-macalg", "md_gost94"},
+		"old Streebog": {oldMAC, "-macalg", "md_gost12_512"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "theirs.p12")
+			command, certificates := []string{"pkcs12"}, 41
+			if args[0] == oldMAC {
+				command, args = append(command, oldMAC), args[1:]
+			}
+			if strings.HasSuffix(args[1], "ctr-acpkm") {
+				certificates = 1
+			} else {
+				args = append(args, "-certfile", many)
+			}
+			mustOpenSSL(t, append(append(command, "-export", "-inkey", keyFile, "-in", certificateFile, "-out", file,
+				"-passout", "pass:"+password), args...)...)
+			data, err := os.ReadFile(file)
+			require.NoError(t, err)
+			f, err := Parse(data)
+			require.NoError(t, err)
+			store, _, err := f.Open([]byte(password))
+			require.NoError(t, err)
+			require.Len(t, store.Keys, 1)
+			requireGOSTKey(t, key.Private, store.Keys[0].Private)
+			require.Len(t, store.Certificates, certificates)
+			for _, c := range store.Certificates {
+				require.Equal(t, certificate.DER, c.DER)
+			}
+			_, _, err = f.Open([]byte("другой"))
+			require.ErrorIs(t, err, ErrPassword)
 		})
 	}
 }
