@@ -20,7 +20,7 @@ import (
 // authority is a real CA made with openssl commands: a root, an intermediate that issues, its index, and openssl's own OCSP responder and
 // CRL behind an HTTP server on loopback.
 type authority struct {
-	t      *testing.T
+	t      testing.TB
 	dir    string
 	kind   keyKind
 	server *httptest.Server
@@ -115,12 +115,12 @@ keyUsage = critical,digitalSignature
 extendedKeyUsage = OCSPSigning
 `
 
-func newAuthority(t *testing.T) *authority {
+func newAuthority(t testing.TB) *authority {
 	t.Helper()
 	return newAuthorityOf(t, ecKeys)
 }
 
-func newAuthorityOf(t *testing.T, kind keyKind) *authority {
+func newAuthorityOf(t testing.TB, kind keyKind) *authority {
 	t.Helper()
 	a := &authority{t: t, dir: t.TempDir(), kind: kind}
 	mux := http.NewServeMux()

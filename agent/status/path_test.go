@@ -7,7 +7,13 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/pem"
 	"math/big"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -71,4 +77,61 @@ func TestPathAgreesWithTheLibrary(t *testing.T) {
 			require.ErrorContains(t, ours, c.why)
 		})
 	}
+}
+
+// The ministry's head authority and the accredited ones: each certificate's issuer is found among them, and the rules hold.
+func TestChainsOfRussianAuthorities(t *testing.T) {
+	dir := os.Getenv("PERO_DATA")
+	if dir == "" {
+		dir = filepath.Join("..", "..", "..", "shared", "data")
+	}
+	bundle, err := os.ReadFile(filepath.Join(dir, "russian-ca", "ca-gost2012-part.pem"))
+	if err != nil {
+		t.Skipf("the outside test data is not here (set PERO_DATA): %v", err)
+	}
+	table, err := os.ReadFile(filepath.Join(dir, "russian-ca", "expected.tsv"))
+	require.NoError(t, err)
+	var all [][]byte
+	for block, rest := pem.Decode(bundle); block != nil; block, rest = pem.Decode(rest) {
+		all = append(all, block.Bytes)
+	}
+	var anchors, issuers [][]byte
+	lines := strings.Split(strings.TrimSpace(string(table)), "\n")[1:]
+	require.Len(t, lines, len(all))
+	for i := range lines {
+		number := strconv.Itoa(i)
+		if strings.Split(lines[i], "\t")[4] == number {
+			anchors = append(anchors, all[i])
+		}
+		if slices.ContainsFunc(lines, func(line string) bool { return strings.Split(line, "\t")[4] == number }) {
+			issuers = append(issuers, all[i])
+		}
+	}
+	require.NotEmpty(t, anchors)
+	k := New(Config{Anchors: anchors})
+	ruled := 0
+	for i, line := range lines {
+		chain := k.Chain(all[i], issuers)
+		issuer, err := strconv.Atoi(strings.Split(line, "\t")[4])
+		require.NoError(t, err)
+		if issuer == i {
+			require.Len(t, chain, 1, "row %d", i)
+			continue
+		}
+		require.Equal(t, all[issuer], chain[1], "row %d", i)
+		var parsed []*x509.Certificate
+		latest := time.Time{} // when all of the chain is good, if ever
+		for _, der := range chain {
+			c, err := x509.ParseCertificate(der)
+			require.NoError(t, err)
+			parsed = append(parsed, c)
+			if c.NotBefore.After(latest) {
+				latest = c.NotBefore
+			}
+		}
+		require.NoError(t, k.trusted(parsed, latest.Add(time.Hour)), "row %d", i)
+		require.ErrorContains(t, k.trusted(parsed, latest.AddDate(30, 0, 0)), "out of date")
+		ruled++
+	}
+	t.Logf("%d anchors, %d chains", len(anchors), ruled)
 }
