@@ -71,11 +71,11 @@ func (a *Agent) signAll(ctx context.Context, session tokens.Session, p *signing)
 	return results, errs
 }
 
-// endsAll tells errors after which nothing further is tried: the token is gone, or its PIN was refused, or the person had enough.
+// endsAll tells errors after which nothing further is tried: the token is gone or faulty, or its PIN was refused, or the person had enough.
 func endsAll(err error) bool {
 	return slices.ContainsFunc([]error{
 		tokens.ErrRemoved, tokens.ErrModuleCrashed, tokens.ErrPINIncorrect, tokens.ErrPINLocked, tokens.ErrCancelled, tokens.ErrTimedOut,
-		tokens.ErrNoKey, tokens.ErrNoWindow, context.Canceled,
+		tokens.ErrNoKey, tokens.ErrNoWindow, tokens.ErrByteOrder, context.Canceled,
 	}, func(e error) bool { return errors.Is(err, e) })
 }
 
