@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/perosign/pero/agent/handover"
 	"github.com/perosign/pero/agent/locale"
 	"github.com/perosign/pero/agent/sites"
 	"github.com/perosign/pero/api/ws"
@@ -17,31 +19,36 @@ import (
 )
 
 func (a *app) agentCommand() *cobra.Command {
-	return a.command("agent", "", 0, 0, func(ctx context.Context, _ []string) error { return a.serve(ctx) })
+	var handed bool
+	c := a.command("agent", "", 0, 0, func(ctx context.Context, _ []string) error { return a.serve(ctx, handed) })
+	c.Flags().BoolVar(&handed, "service", false, a.words.Say("cli.flag.service"))
+	return c
 }
 
-// serve answers pages until ctx ends.
-func (a *app) serve(ctx context.Context) (err error) {
+// serve answers pages until ctx ends: those whose connections the service hands over, or those that come to a port of its own.
+func (a *app) serve(ctx context.Context, handed bool) (err error) {
 	level := slog.LevelInfo
 	if a.verbose {
 		level = slog.LevelDebug
 	}
 	log := newLog(a.err, level)
+	// Before all else: who waits for an agent that cannot start is let go by the end of the listener.
+	var l net.Listener
+	if handed {
+		if l, err = a.listenToService(log); err != nil {
+			return err
+		}
+		defer l.Close()
+	}
 	s, err := a.open(log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	l, err := ws.Listen(ctx, s.config.Listen)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		id := "cli.agent.port_taken"
-		if answers(ctx, s.config.Listen) {
-			id = "cli.agent.twice"
+	if !handed {
+		if l, err = a.listen(ctx, s.config.Listen); err != nil {
+			return err
 		}
-		return worded{a.words.Say(id, locale.Values{"Address": s.config.Listen}), err}
-	}
-	if err != nil {
-		return err
 	}
 	go rest(ctx, restEvery)
 	log.Info("listening", "address", l.Addr().String(), "version", version(), "modules", len(s.modules), "configuration", s.config.Sources)
@@ -57,6 +64,31 @@ func (a *app) serve(ctx context.Context) (err error) {
 	err = ws.Serve(ctx, l, ws.Config{Agent: s.agent, Granted: granted, Say: say(a.words), Log: log})
 	log.Info("ended")
 	return err
+}
+
+// listen opens the port, and says whose it is when somebody has it.
+func (a *app) listen(ctx context.Context, address string) (net.Listener, error) {
+	l, err := ws.Listen(ctx, address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		id := "cli.agent.port_taken"
+		if answers(ctx, address) {
+			id = "cli.agent.twice"
+		}
+		err = worded{a.words.Say(id, locale.Values{"Address": address}), err}
+	}
+	return l, err
+}
+
+func (a *app) listenToService(log *slog.Logger) (net.Listener, error) {
+	place, err := handover.Default()
+	if err != nil {
+		return nil, err
+	}
+	l, err := place.Listen(log)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		err = worded{a.words.Say("cli.agent.service_twice"), err}
+	}
+	return l, err
 }
 
 // answers tells whether it is Pero that holds the port.
