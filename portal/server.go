@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	js "github.com/perosign/pero/api/js"
@@ -200,7 +201,8 @@ func (s *server) attachment(as role) http.HandlerFunc {
 
 // gate is in front of everything: the exact Host (against DNS rebinding), the portal's own Origin for whatever changes something
 // (against forged requests), and headers that let a page load nothing but its own files and speak to nobody but the portal and Pero.
-// The authority's addresses are for programs, which send no Origin.
+// The authority's addresses are for programs, which send no Origin, and some (openssl ocsp) a Host without its port: what stands
+// there is public and changes nothing.
 func (s *server) gate(next http.Handler) http.Handler {
 	agent := fmt.Sprintf("127.0.0.1:%d", s.config.AgentPort)
 	policy := "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
@@ -215,7 +217,8 @@ func (s *server) gate(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-cache")
 		safe := r.Method == http.MethodGet || r.Method == http.MethodHead
-		if r.Host != s.host {
+		public := strings.HasPrefix(r.URL.Path, "/ca/")
+		if r.Host != s.host && !public {
 			if safe && r.Host == "localhost:"+portOf(s.host) {
 				http.Redirect(w, r, s.config.Base+r.URL.RequestURI(), http.StatusPermanentRedirect)
 				return
@@ -224,7 +227,7 @@ func (s *server) gate(next http.Handler) http.Handler {
 			return
 		}
 		origin := r.Header.Values("Origin")
-		if !safe && r.URL.Path != "/ca/ocsp" && (len(origin) != 1 || origin[0] != s.config.Base) {
+		if !safe && !public && (len(origin) != 1 || origin[0] != s.config.Base) {
 			s.fail(w, r, refuse(http.StatusForbidden, wrongOrigin))
 			return
 		}

@@ -36,15 +36,32 @@ const listening = port => new Promise(resolve => {
   s.on('error', () => resolve(false))
 })
 
-let pinentryProgram // built once per test process
-function pinentry (folder) {
-  if (!pinentryProgram) {
-    pinentryProgram = join(mkdtempSync(join(tmpdir(), 'pero-pinentry-')), 'pinentry')
-    execFileSync('go', ['build', '-o', pinentryProgram, './agent/window/pinentrytest/pinentry'], { cwd: root, stdio: 'inherit' })
-    process.on('exit', () => rmSync(dirname(pinentryProgram), { recursive: true, force: true }))
+// What all runs of a test process share: made once, when it is first needed.
+let sharedFolder
+const made = {}
+function shared (name, make) {
+  if (!sharedFolder) {
+    sharedFolder = mkdtempSync(join(tmpdir(), 'pero-shared-'))
+    process.on('exit', () => rmSync(sharedFolder, { recursive: true, force: true }))
   }
+  if (!made[name]) make(join(sharedFolder, name))
+  made[name] = true
+  return join(sharedFolder, name)
+}
+
+const gostEngine = 'openssl_conf = init\n[init]\nengines = engines\n[engines]\ngost = gost\n[gost]\ndefault_algorithms = ALL\n'
+
+// The judge: openssl with GOST.
+export const openssl = (...args) => execFileSync('openssl', args, {
+  encoding: 'utf8',
+  stdio: ['ignore', 'pipe', 'pipe'],
+  env: { ...process.env, OPENSSL_CONF: shared('openssl.cnf', path => writeFileSync(path, gostEngine)) }
+})
+
+function pinentry (folder) {
+  const program = shared('pinentry', path => execFileSync('go', ['build', '-o', path, './agent/window/pinentrytest/pinentry'], { cwd: root, stdio: 'inherit' }))
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  copyFileSync(pinentryProgram, join(folder, 'pinentry'))
+  copyFileSync(program, join(folder, 'pinentry'))
   return {
     path: join(folder, 'pinentry'),
     // What the person does at the next windows, one line each; the last one repeats.
@@ -92,7 +109,8 @@ async function smallDisk (run, folder, octets) {
   }
 }
 
-// options: softhsm (bool: a soft token beside the file carrier), publicPage (bool: Chromium treats the portal as a public address),
+// options: softhsm (bool: a soft token beside the file carrier), module (bool: the test module's token, which makes GOST keys too),
+// authority (kind of the authority's keys, as the portal's --ca-algorithm), publicPage (bool: Chromium treats the portal as a public address),
 // smtp (bool), locale ('ru' by default), agent (false: not started yet), life (of a certificate, as the portal's --life), disk (octets: the
 // agent's state and keys are on a small disk of their own).
 export async function start (options = {}) {
@@ -140,6 +158,7 @@ async function prepare (t, options) {
 
   const portal = [join(root, 'bin/pero-portal'), '--listen', `127.0.0.1:${t.portalPort}`, '--agent-port', String(t.agentPort), '--state', join(dir, 'portal')]
   if (options.life) portal.push('--life', options.life)
+  if (options.authority) portal.push('--ca-algorithm', options.authority)
   if (options.smtp) {
     t.smtpPort = await freePort()
     t.mail = join(dir, 'mail')
@@ -171,6 +190,12 @@ async function prepare (t, options) {
     writeFileSync(agentEnv.SOFTHSM2_CONF, `directories.tokendir = ${join(dir, 'softhsm/tokens')}\nobjectstore.backend = file\nslots.removable = true\nlog.level = ERROR\n`)
     execFileSync('softhsm2-util', ['--init-token', '--free', '--label', 'Soft token', '--pin', '1234', '--so-pin', '12345678'], { env: { ...process.env, ...agentEnv }, stdio: 'ignore' })
     modules.push({ name: 'SoftHSM', path: softhsm })
+  }
+  if (options.module) {
+    const path = join(dir, 'module.so') // what the token holds stands beside it
+    copyFileSync(shared('module.so', out => execFileSync('go', ['run', './tokens/p11/testmodule/build', out], { cwd: root, stdio: 'inherit' })), path)
+    writeFileSync(path + '.control', 'key none\n')
+    modules.push({ name: 'Test', path })
   }
   t.keys = join(home, 'keys')
   if (!options.disk) mkdirSync(t.keys, { mode: 0o700 })

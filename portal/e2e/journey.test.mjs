@@ -1,24 +1,34 @@
-// The eight points of the portal, as a person goes through them, on a key file and on a soft token; every signature and request is
-// judged by openssl.
+// The eight points of the portal, as a person goes through them, with GOST keys of both sizes on a key file and on a token, and with RSA on a
+// soft token under an authority of another kind; every signature, request, certificate, list and answer is judged by openssl.
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
 import { readFileSync, readdirSync, writeFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { start, until } from './harness.mjs'
-import { approve, at, confirm, create, desk, download, go, letIn, sign, signIn, verify } from './steps.mjs'
+import { openssl, start, until } from './harness.mjs'
+import { approve, at, confirm, create, desk, download, go, letIn, sign, signIn, verify, words, catalogue } from './steps.mjs'
 
-const openssl = (...args) => execFileSync('openssl', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+const issuing = t => join(t.dir, 'portal/ca/issuing.pem')
 
+// What the authority's responder says of a certificate, in openssl's words, if its signature holds.
+const ocsp = (t, certificate) => openssl('ocsp', '-issuer', issuing(t), '-cert', certificate, '-url', t.url + 'ca/ocsp', '-CAfile', t.root, '-no_nonce')
+
+// How openssl names the keys.
+const keyWords = { 'gost2012-256': 'GOST R 34.10-2012 with 256 bit modulus', 'gost2012-512': 'GOST R 34.10-2012 with 512 bit modulus', 'rsa-2048': 'Public-Key: (2048 bit)' }
+
+// usual: the kind of key is the one that the page offers first. wrongPIN costs half a minute: not in each.
 for (const kind of [
-  { carrier: 'file', pin: 'ключ от дома 42', algorithm: 'ec-p256', locale: 'ru-RU' },
-  { carrier: 'software', pin: '1234', algorithm: 'rsa-2048', locale: 'en-GB', softhsm: true }
+  { carrier: 'file', pin: 'ключ от дома 42', algorithm: 'gost2012-256', usual: true, locale: 'ru-RU', smtp: true, wrongPIN: true },
+  { carrier: 'file', pin: 'ключ от дома 42', algorithm: 'gost2012-512', locale: 'en-GB', authority: 'gost2012-512' },
+  { carrier: 'smartcard', pin: '1234', algorithm: 'gost2012-256', usual: true, locale: 'ru-RU', module: true, wrongPIN: true },
+  { carrier: 'smartcard', pin: '1234', algorithm: 'gost2012-512', locale: 'en-GB', module: true },
+  { carrier: 'software', pin: '1234', algorithm: 'rsa-2048', locale: 'en-GB', softhsm: true, smtp: true, authority: 'ec-p256', wrongPIN: true }
 ]) {
-  describe(`a citizen with a ${kind.carrier} carrier`, () => {
+  describe(`a citizen with ${kind.algorithm} on a ${kind.carrier} carrier`, () => {
     let t
     const requests = [] // what the page sent to the authority
     before(async () => {
-      t = await start({ smtp: true, softhsm: kind.softhsm, locale: kind.locale })
+      t = await start(kind)
       await t.openBrowser()
       t.page.on('request', r => { if (r.method() === 'POST' && r.url().endsWith('/certificate')) requests.push(r.postDataJSON()) })
       await signIn(t)
@@ -57,17 +67,17 @@ for (const kind of [
       await t.page.fill(at('code'), '000000')
       await t.page.click(at('confirm'))
       await t.page.waitForSelector(at('error'))
-      await until('the letter with the code', () => t.letters().length > 0)
+      if (kind.smtp) await until('the letter with the code', () => t.letters().length > 0)
       await confirm(t)
     })
 
     test('the certificate: key, request, PIN in the window, test signature, message, letter', async () => {
       const shown = t.window.transcript().length
-      await create(t, kind)
+      await create(t, { ...kind, algorithm: kind.usual ? undefined : kind.algorithm })
       const windows = t.window.transcript().slice(shown)
       assert.equal(windows.length, 1, 'one PIN for the whole issue')
       assert.match(windows[0].description, /770812345620/, 'the window shows what will be requested')
-      await until('the letter about the certificate', () => t.letters().length > 1)
+      if (kind.smtp) await until('the letter about the certificate', () => t.letters().length > 1)
     })
 
     test('the current certificate is good, and a responder really said so', async () => {
@@ -75,6 +85,8 @@ for (const kind of [
       const card = t.page.locator(`${at('section-signature')} ${at('certificate')}`).first()
       assert.equal(await card.getAttribute('data-status'), 'valid')
       assert.equal(await card.getAttribute('data-source'), 'ocsp')
+      const text = await words(t, at('section-signature'), `signature-${kind.algorithm}-${kind.carrier}`)
+      for (const l of ['ru', 'en']) assert.ok(text[l].includes(catalogue[l][`key.${kind.algorithm}`]), 'the kind of key is named')
     })
 
     test('several documents with one PIN, verified by the portal and by openssl', async () => {
@@ -107,7 +119,7 @@ for (const kind of [
       assert.ok(readFileSync(out).equals(readFileSync(file)))
     })
 
-    test('a wrong PIN is said as such, and the next try works', async () => {
+    if (kind.wrongPIN) test('a wrong PIN is said as such, and the next try works', async () => {
       const file = join(t.dir, 'договор.txt')
       await go(t, 'sign')
       await t.page.setInputFiles(at('files'), [file])
@@ -119,7 +131,7 @@ for (const kind of [
     })
 
     test('re-issue: one button, the old key signs, the old certificate stays', async () => {
-      await new Promise(resolve => setTimeout(resolve, 31000)) // a wrong PIN asked for by a site: half a minute of peace for the card
+      if (kind.wrongPIN) await new Promise(resolve => setTimeout(resolve, 31000)) // a wrong PIN asked for by a site: half a minute of peace for the card
       await go(t, 'signature')
       const card = t.page.locator(`${at('section-signature')} ${at('certificate')}`).first()
       const old = await card.getAttribute('data-id')
@@ -129,7 +141,7 @@ for (const kind of [
       assert.notEqual(await card.getAttribute('data-id'), old)
       await go(t, 'backup')
       assert.equal(await t.page.locator(at('export-cer')).count(), 2, 'both certificates are on the carrier')
-      await until('the letter about the re-issue', () => t.letters().length > 2)
+      if (kind.smtp) await until('the letter about the re-issue', () => t.letters().length > 2)
     })
 
     test('both requests hold for openssl, and the second is signed by the old key', () => {
@@ -151,6 +163,10 @@ for (const kind of [
       const pem = join(t.dir, 'certificate.pem')
       await d.saveAs(pem)
       assert.match(openssl('x509', '-in', pem, '-noout', '-subject', '-nameopt', 'utf8'), /Иванова/)
+      const text = openssl('x509', '-in', pem, '-noout', '-text')
+      for (const said of [keyWords[kind.algorithm], 'Signing Tool of Issuer', 'Signing Tool of Subject', 'Class of Signing Tool KC2', 'Private Key Usage Period']) assert.ok(text.includes(said), said)
+      assert.match(openssl('verify', '-x509_strict', '-CAfile', t.root, '-untrusted', issuing(t), '-purpose', 'smimesign', pem), /OK/)
+      assert.match(ocsp(t, pem), /: good/)
     })
 
     if (kind.carrier === 'file') {
@@ -190,6 +206,11 @@ for (const kind of [
       const card = t.page.locator(`${at('section-signature')} ${at('certificate')}`).first()
       await until('the revoked state', async () => await card.getAttribute('data-status') === 'revoked')
       await t.page.waitForSelector(at('warning'))
+      assert.match(ocsp(t, join(t.dir, 'certificate.pem')), /: revoked/)
+      const crl = join(t.dir, 'issuing.crl')
+      writeFileSync(crl, Buffer.from(await (await fetch(t.url + 'ca/issuing.crl')).arrayBuffer()))
+      const list = openssl('crl', '-inform', 'DER', '-in', crl, '-CAfile', issuing(t), '-noout', '-text') // a bad signature is an error
+      assert.equal(list.match(/Key Compromise/g).length, 2)
     })
 
     test('the page itself had nothing to complain of', () => assert.deepEqual(t.problems, []))
