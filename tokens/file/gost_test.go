@@ -235,3 +235,30 @@ func TestCryptoProKeyStore(t *testing.T) {
 	require.ErrorIs(t, err, tokens.ErrForeignContainer)
 	require.NotErrorIs(t, err, tokens.ErrUnsupported)
 }
+
+// TestPublishedKeyStores: what openssl cannot open as others published it (masked keys, OMAC, PKCS#8 of version 1), it opens as a carrier of ours.
+func TestPublishedKeyStores(t *testing.T) {
+	data := os.Getenv("PERO_DATA")
+	if data == "" {
+		data = filepath.Join("..", "..", "..", "shared", "data")
+	}
+	for _, name := range []string{
+		"rfc9548/a1-cert-plain-key-kuznyechik-omac.p12", "rfc9548/a2-cert-magma-omac-key-magma.p12", "tc26-rfc4490-era/r50.1.112-2016.p12",
+	} {
+		path := filepath.Join(data, name)
+		if _, err := os.Stat(path); err != nil {
+			t.Skipf("no published test data: %v", err)
+		}
+		folder := filepath.Join(t.TempDir(), "keys")
+		m := file.New(folder)
+		token, err := m.Adopt(t.Context(), path, pin("Пароль для PFX"))
+		require.NoError(t, err, name)
+		keys, certificates, err := m.Objects(t.Context(), token.ID)
+		require.NoError(t, err)
+		require.Len(t, keys, 1)
+		require.Equal(t, keys[0].ID, certificates[0].Key)
+		signGOST(t, login(t, m, token.ID, "Пароль для PFX"), keys[0], []byte("x"))
+		out := engine(t, "pkcs12", "-in", filepath.Join(folder, token.Label+".p12"), "-passin", "pass:Пароль для PFX", "-nodes")
+		require.Contains(t, out, "BEGIN PRIVATE KEY", name)
+	}
+}

@@ -196,11 +196,17 @@ func owner(keys []pkcs12.Key, certificate pkcs12.Certificate, public []byte) int
 	return -1
 }
 
-// tidy gives every key of a foreign store an ID of its own and every certificate the ID of its key.
+// tidy gives every key of a foreign store an ID of its own and every certificate the ID of its key. A GOST key, of which there are many forms,
+// gets the one that every program reads.
 func tidy(s *pkcs12.Store) {
 	seen := map[string]bool{}
 	for i := range s.Keys {
 		key := &s.Keys[i]
+		if parsed, err := gost.ParsePrivateKey(key.Private); err == nil {
+			clear(key.Private)
+			key.Private = parsed.MarshalPKCS8()
+			parsed.Wipe()
+		}
 		if len(key.ID) == 0 || seen[string(key.ID)] {
 			id := sha1.Sum(key.Public) // as most programs make localKeyId
 			if key.ID = id[:]; len(key.Public) == 0 || seen[string(key.ID)] {
