@@ -261,7 +261,8 @@ func (d *doctor) carriers(ctx context.Context, c config.Config) {
 }
 
 func (d *doctor) token(t tokens.Token) {
-	v := locale.Values{"Name": visible(t.Label), "Carrier": d.words.Say("cli.carrier." + string(t.Carrier)), "State": d.words.Say("cli.state." + string(t.State))}
+	v := locale.Values{"Name": visible(t.Label), "Carrier": d.words.Say("cli.carrier." + string(t.Carrier)), "State": d.words.Say("cli.state." + string(t.State)),
+		"GOST": t.Writable && slices.Contains(t.Algorithms, tokens.GOST2012256)}
 	switch t.State {
 	case tokens.Ready:
 		d.find("token", levelOK, "token", v)

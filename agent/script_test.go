@@ -17,6 +17,7 @@ import (
 	"github.com/perosign/pero/agent/window/pinentrytest"
 	"github.com/perosign/pero/api"
 	"github.com/perosign/pero/api/ws"
+	"github.com/perosign/pero/tokens/p11/testmodule"
 )
 
 // program builds pero as people get it: the scripts see it from outside, and it starts children of itself.
@@ -73,7 +74,7 @@ func TestScripts(t *testing.T) {
 			return os.WriteFile(env.Getenv("CONFIG"), fmt.Appendf(nil, "listen = %q\n[window]\npinentry = %q\ndialog = %q\n", listen, filepath.Join(dialogs, "pinentry"), filepath.Join(dialogs, "pinentry")), 0o600)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"answers": answers, "dialogs": dialogs, "hello": hello, "configure": configure, "setenv-stdout": setenvStdout,
+			"answers": answers, "dialogs": dialogs, "hello": hello, "configure": configure, "setenv-stdout": setenvStdout, "token": token,
 		},
 	})
 }
@@ -111,6 +112,15 @@ func configure(ts *testscript.TestScript, _ bool, args []string) {
 	octets, err := os.ReadFile(ts.Getenv("CONFIG"))
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.Getenv("CONFIG"), append(octets, strings.Join(args, "\n")+"\n"...), 0o600))
+}
+
+// token SETTING...: a PKCS#11 token that obeys the settings of package testmodule, by the module $WORK/token.so.
+func token(ts *testscript.TestScript, _ bool, args []string) {
+	library := ts.MkAbs("token.so")
+	if _, err := os.Stat(library); errors.Is(err, os.ErrNotExist) {
+		ts.Check(testmodule.Compile(library))
+	}
+	ts.Check(os.WriteFile(library+".control", []byte(strings.Join(args, "\n")+"\n"), 0o600))
 }
 
 // setenv-stdout NAME TEXT: keeps the word that follows TEXT in the last standard output.
