@@ -320,6 +320,36 @@ func TestGOSTKeysOfOneID(t *testing.T) {
 	}
 }
 
+func TestGOSTKeyTakesNoOtherKindsPublicKey(t *testing.T) {
+	for _, settings := range [][]string{nil, {"nodigest 1"}} {
+		m, library := newCard(t, append(settings, "key none")...)
+		cardTool(t, library, "--keypairgen", "--key-type", "GOSTR3410-2012-256:B", "--id", "05")
+		public := toolsPublic(t, library, "05", tokens.Streebog256)
+		cardTool(t, library, "--delete-object", "--type", "pubkey", "--id", "05")
+		cardTool(t, library, "--keypairgen", "--key-type", "EC:prime256v1", "--id", "05")
+		s := enter(t, m, nil)
+		keys, err := s.Keys(t.Context())
+		require.NoError(t, err)
+		require.Len(t, keys, 2)
+		for _, key := range keys {
+			if key.Public != nil {
+				require.Equal(t, tokens.ECP256, key.Algorithm)
+				sign(t, s, key)
+				continue
+			}
+			signature, err := s.Sign(t.Context(), key.ID, streebog, digestOf(tokens.Streebog256, "x"))
+			if settings != nil {
+				require.Empty(t, key.Algorithm)
+				require.ErrorIs(t, err, tokens.ErrUnsupported, "it may be one of 2001")
+				continue
+			}
+			require.Equal(t, tokens.GOST2012256, key.Algorithm)
+			require.NoError(t, err)
+			holdsGOST(t, public, tokens.Streebog256, []byte("x"), signature)
+		}
+	}
+}
+
 func TestGOSTKeyThatAlwaysAuthenticates(t *testing.T) {
 	m, library := newCard(t, "always 1", "key gost256")
 	s := enter(t, m, func(context.Context) (*tokens.PIN, error) { return pin("1234"), nil })

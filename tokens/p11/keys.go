@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"math/big"
+	"slices"
 
 	"github.com/miekg/pkcs11"
 
@@ -74,6 +75,14 @@ func sizesOf(keyType uint) []size {
 		}
 	}
 	return nil
+}
+
+// belongs says whether a key of an algorithm ("" is GOST R 34.10-2001) can have a CKK_ constant.
+func belongs(algorithm tokens.KeyAlgorithm, keyType uint) bool {
+	if algorithm == "" {
+		return keyType == pkcs11.CKK_GOSTR3410
+	}
+	return slices.ContainsFunc(sizesOf(keyType), func(s size) bool { return s.algorithm == algorithm })
 }
 
 // describeSPKI gives the algorithm of a SubjectPublicKeyInfo, and the octets by which Pero goes on to know the key; nil for keys of no

@@ -130,7 +130,7 @@ func partner(private *object, list []object, match func(*object, []object) *obje
 next:
 	for _, o := range list {
 		if o.class == pkcs11.CKO_PRIVATE_KEY || o.public == nil || !bytes.Equal(o.id, private.id) ||
-			(private.algorithm != "" && private.algorithm != o.algorithm) {
+			(private.algorithm != "" && private.algorithm != o.algorithm) || !belongs(o.algorithm, private.keyType) {
 			continue
 		}
 		for _, c := range candidates {
