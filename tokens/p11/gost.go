@@ -24,7 +24,7 @@ var (
 )
 
 // The numbers that TC26 added to PKCS#11 for the 512-bit keys and for Streebog, the same with Aktiv, Aladdin and OpenSC. The 256-bit keys
-// of GOST R 34.10-2012 have those that v2.40 gave GOST R 34.10-2001 (mechanisms, section 2.47): CKA_GOSTR3411_PARAMS tells them apart.
+// of GOST R 34.10-2012 have those that v2.40 gave GOST R 34.10-2001: CKA_GOSTR3411_PARAMS tells them apart.
 const (
 	tc26               = 0xD4321000
 	ckkGOST512         = tc26 | 0x03

@@ -112,7 +112,7 @@ CK_RV C_Sign(CK_SESSION_HANDLE h, unsigned char *data, CK_ULONG length, unsigned
 	return e;
 }
 
-// C_SignUpdate refuses, and so ends the operation (v2.40, section 5.11.3).
+// C_SignUpdate refuses, and so ends the operation (v2.40, section 5.11).
 CK_RV C_SignUpdate(CK_SESSION_HANDLE h, unsigned char *data, CK_ULONG length) {
 	(void)data, (void)length;
 	ENTER("C_SignUpdate");
