@@ -25,6 +25,8 @@ type Options struct {
 	// Say gives the words for an error that has none of its own, in the language of the agent. nil speaks English.
 	Say func(r Reason, member string) string
 	Log *slog.Logger // nil logs nothing. Never told what a page sent
+	// Extra are requests beside the protocol's. nil for a page.
+	Extra []Extra
 }
 
 // Serve answers the requests of one connection until it or ctx ends, and closes it. A request dies with the connection: its context is
@@ -96,7 +98,7 @@ func (s *session) begin(frame []byte) {
 		s.send(response{ID: r.ID, Error: bad})
 		return
 	}
-	m, ok := routes[r.Method]
+	m, ok := s.options.find(r.Method)
 	if !ok {
 		s.fail(r.ID, &Error{Reason: UnknownMethod})
 		return

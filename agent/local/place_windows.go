@@ -1,0 +1,99 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/Microsoft/go-winio"
+	"golang.org/x/sys/windows"
+
+	"github.com/perosign/pero/api/peer"
+)
+
+// here names the pipe after the person's SID.
+func here() (place, error) {
+	who, err := peer.Self()
+	if err != nil {
+		return place{}, err
+	}
+	if who.ID == "" {
+		return place{}, peer.ErrUnknown
+	}
+	return place{name: "pero-local-" + who.ID + suffix()}, nil
+}
+
+func (p place) pipe() string { return `\\.\pipe\` + p.name }
+
+// Single makes this process the only one of the person in this session under a name, until release: ErrRunning when another is. The
+// system lets go of the name however the process ends.
+func Single(name string) (release func(), err error) {
+	text, err := windows.UTF16PtrFromString(`Local\pero-` + name + suffix())
+	if err != nil {
+		return nil, err
+	}
+	h, err := windows.CreateMutex(nil, false, text)
+	if errors.Is(err, windows.ERROR_ALREADY_EXISTS) {
+		windows.CloseHandle(h)
+		err = ErrRunning
+	}
+	if err != nil {
+		return nil, fmt.Errorf("hold %s: %w", name, err)
+	}
+	return func() { windows.CloseHandle(h) }, nil
+}
+
+// Listen opens the pipe, for this user and from this machine alone. ErrRunning when another agent of this person has it.
+func Listen() (net.Listener, error) {
+	p, err := here()
+	if err != nil {
+		return nil, fmt.Errorf("open the local pipe: %w", err)
+	}
+	who, err := peer.Self()
+	if err != nil {
+		return nil, fmt.Errorf("open the local pipe: %w", err)
+	}
+	l, err := winio.ListenPipe(p.pipe(), &winio.PipeConfig{
+		SecurityDescriptor: "D:P(A;;GA;;;" + who.ID + ")", InputBufferSize: large, OutputBufferSize: large,
+	})
+	if errors.Is(err, windows.ERROR_ACCESS_DENIED) || errors.Is(err, windows.ERROR_PIPE_BUSY) {
+		return nil, fmt.Errorf("open the local pipe: %w: %w", ErrRunning, err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open the local pipe: %w", err)
+	}
+	return l, nil
+}
+
+func (p place) dial(ctx context.Context) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, quick)
+	defer cancel()
+	c, err := winio.DialPipeContext(ctx, p.pipe())
+	if err != nil {
+		return nil, away(err)
+	}
+	return c, nil
+}
+
+// otherEnd gives the user of the process at the other end of a pipe, whichever end this is.
+func otherEnd(c net.Conn) (peer.User, error) {
+	pipe, ok := c.(interface{ Fd() uintptr })
+	if !ok {
+		return peer.User{}, peer.ErrUnknown
+	}
+	h := windows.Handle(pipe.Fd())
+	var flags uint32
+	if err := windows.GetNamedPipeInfo(h, &flags, nil, nil, nil); err != nil {
+		return peer.User{}, fmt.Errorf("find the user of a pipe: %w", err)
+	}
+	find := windows.GetNamedPipeServerProcessId
+	if flags&windows.PIPE_SERVER_END != 0 {
+		find = windows.GetNamedPipeClientProcessId
+	}
+	var pid uint32
+	if err := find(h, &pid); err != nil {
+		return peer.User{}, fmt.Errorf("find the user of a pipe: %w", err)
+	}
+	return peer.OfProcess(pid)
+}
