@@ -56,9 +56,10 @@ type group[E limbs] struct {
 	base           affine[E]
 	// in are u^2 and u^3, out their inverses.
 	in, out affine[E]
-	// order tells whether on the curve there are points of other orders than q.
-	cofactor int
-	table    func() []place[E]
+	// Where cofactor is not 1 there are points on the curve of other orders than q.
+	cofactor  int
+	orderBits int
+	table     func() []place[E]
 }
 
 // hexInt is a number of the curves' table.
@@ -73,7 +74,7 @@ func hexInt(s string) *big.Int {
 func newGroup[E limbs](c *curve) *group[E] {
 	p, q := hexInt(c.numbers.p), hexInt(c.numbers.q)
 	f := newField[E](p)
-	g := &group[E]{field: f, scalars: newField[E](q), q: limbsOf[E](q), cofactor: c.cofactor}
+	g := &group[E]{field: f, scalars: newField[E](q), q: limbsOf[E](q), cofactor: c.cofactor, orderBits: q.BitLen()}
 	a, b := hexInt(c.numbers.a), hexInt(c.numbers.b)
 	u := toMinusThree(a, p)
 	g.minusThree = u != nil
@@ -147,11 +148,8 @@ func (g *group[E]) inRange(d []byte) bool {
 }
 
 func (g *group[E]) shorten(k []byte) {
-	top := g.scalars.toBig(&g.q).BitLen()
 	for i := range k {
-		if 8*i+8 > top {
-			k[i] &= 1<<max(0, top-8*i) - 1
-		}
+		k[i] &= 1<<min(8, max(0, g.orderBits-8*i)) - 1
 	}
 }
 

@@ -191,3 +191,37 @@ func TestDigestZero(t *testing.T) {
 		}
 	})
 }
+
+// FuzzVerify lets the textbook judge every signature also, on keys that are small multiples of the base point, where sums of
+// equal and opposite points are met.
+func FuzzVerify(f *testing.F) {
+	for i, name := range curveNames {
+		key, digest, sig := signed(f, name)
+		f.Add(uint8(i), key.d, digest, sig)
+		small := make([]byte, len(digest))
+		small[0] = byte(i + 1)
+		f.Add(uint8(i), small, small, append(bytes.Clone(digest), small...))
+	}
+	f.Fuzz(func(t *testing.T, which uint8, d, digest, sig []byte) {
+		set := setNamed(t, curveNames[int(which)%len(curveNames)])
+		n := set.Size()
+		if len(digest) != n || len(sig) != 2*n {
+			return
+		}
+		key, err := NewPrivateKey(set, d)
+		if err != nil {
+			return
+		}
+		public := key.Public().(*PublicKey)
+		xy := public.Bytes()
+		r := referenceOf(set.curve)
+		at := &bigPoint{littleInt(xy[:n]), littleInt(xy[n:])}
+		if got, want := public.Verify(digest, sig), r.verify(r.base(set.curve), at, digest, sig); got != want {
+			t.Fatalf("%s: verify says %v", set.Name(), got)
+		}
+		made, err := key.Sign(nil, digest, nil)
+		if err != nil || !public.Verify(digest, made) || !r.verify(r.base(set.curve), at, digest, made) {
+			t.Fatalf("%s: our signature does not verify (%v)", set.Name(), err)
+		}
+	})
+}

@@ -47,7 +47,7 @@ func CryptoProA() *ParameterSet { return parameterSets[1] }
 // TC26A512 is the set for new 512-bit keys.
 func TC26A512() *ParameterSet { return parameterSets[10] }
 
-// The identifiers are those of RFC 4357 section 10.8 and RFC 9215 section 4.1; CryptoProA and TC26A512 count places here.
+// The identifiers are those of RFC 4357 and RFC 9215; CryptoProA and TC26A512 count places here.
 var parameterSets = []*ParameterSet{
 	{asn1.ObjectIdentifier{1, 2, 643, 2, 2, 35, 0}, "Test-256", test256},
 	{asn1.ObjectIdentifier{1, 2, 643, 2, 2, 35, 1}, "CryptoPro-A", cryptoProA},

@@ -14,16 +14,18 @@ func (g *group[E]) newTable() []place[E] {
 	w := new(work[E])
 	table := make([]place[E], (64*len(g.a)+digitBits)/digitBits)
 	first := g.base
-	points := make([]point[E], entries)
+	// One more than the entries: twice the last is the first of the next place.
+	points, coordinates := make([]point[E], entries+1), make([]affine[E], entries+1)
 	for i := range table {
 		points[0] = point[E]{first.x, first.y, g.field.one}
 		g.double(w, &points[1], &points[0])
 		for j := 2; j < entries; j++ {
 			g.addAffine(w, &points[j], &points[j-1], &first)
 		}
-		g.double(w, &w.sum, &points[entries-1])
-		g.allToAffine(w, table[i][:], points)
-		g.toAffine(w, &first, &w.sum)
+		g.double(w, &points[entries], &points[entries-1])
+		g.allToAffine(w, coordinates, points)
+		copy(table[i][:], coordinates)
+		first = coordinates[entries]
 	}
 	return table
 }

@@ -44,8 +44,10 @@ func hardScalars(c *curve, random *rand.Rand) []*big.Int {
 			e := new(big.Int).Lsh(big.NewInt(d), uint(digitBits*i))
 			put(e)
 			put(new(big.Int).Sub(new(big.Int).Lsh(e, 1), q))
-			put(new(big.Int).Sub(q, e))
-			put(new(big.Int).Sub(e, big.NewInt(1)))
+			if d <= 2 {
+				put(new(big.Int).Sub(q, e))
+				put(new(big.Int).Sub(e, big.NewInt(1)))
+			}
 		}
 	}
 	for range 8 {

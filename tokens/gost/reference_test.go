@@ -51,3 +51,20 @@ func (c reference) multiply(k *big.Int, t *bigPoint) *bigPoint {
 	}
 	return z
 }
+
+// verify is GOST R 34.10-2012 section 6.2, word for word.
+func (c reference) verify(base, key *bigPoint, digest, sig []byte) bool {
+	s, r := new(big.Int).SetBytes(sig[:len(digest)]), new(big.Int).SetBytes(sig[len(digest):])
+	if s.Sign() == 0 || r.Sign() == 0 || s.Cmp(c.q) >= 0 || r.Cmp(c.q) >= 0 {
+		return false
+	}
+	e := littleInt(digest)
+	if e.Mod(e, c.q).Sign() == 0 {
+		e.SetInt64(1)
+	}
+	v := new(big.Int).ModInverse(e, c.q)
+	z1, z2 := new(big.Int).Mul(s, v), new(big.Int).Mul(r, v)
+	z2.Neg(z2)
+	sum := c.add(c.multiply(z1.Mod(z1, c.q), base), c.multiply(z2.Mod(z2, c.q), key))
+	return sum != nil && new(big.Int).Mod(sum.x, c.q).Cmp(r) == 0
+}
