@@ -234,6 +234,13 @@ func (d *doctor) carriers(ctx context.Context, c config.Config) {
 		s := host.New(host.Options{Command: []string{self, tokenHostCommand}, Module: m, Language: d.words.Language, Log: d.log(),
 			Window: host.WindowConfig{Pinentry: c.Window.Pinentry, Dialog: c.Window.Dialog}})
 		list, err := s.Tokens(ctx)
+		foreign := map[tokens.ID]bool{}
+		for _, t := range list {
+			if t.State == tokens.Unreadable {
+				_, _, why := s.Objects(ctx, t.ID)
+				foreign[t.ID] = errors.Is(why, tokens.ErrForeignContainer)
+			}
+		}
 		if e := s.Close(); err == nil {
 			err = e
 		}
@@ -250,7 +257,7 @@ func (d *doctor) carriers(ctx context.Context, c config.Config) {
 		}
 		for _, t := range list {
 			if t.State != tokens.PINNotSet || t.Carrier != tokens.File {
-				d.token(t)
+				d.token(t, foreign[t.ID])
 				found++
 			}
 		}
@@ -260,9 +267,14 @@ func (d *doctor) carriers(ctx context.Context, c config.Config) {
 	}
 }
 
-func (d *doctor) token(t tokens.Token) {
+// token tells of one token; foreign: it cannot be read because only the program that made it can.
+func (d *doctor) token(t tokens.Token, foreign bool) {
 	v := locale.Values{"Name": visible(t.Label), "Carrier": d.words.Say("cli.carrier." + string(t.Carrier)), "State": d.words.Say("cli.state." + string(t.State)),
 		"GOST": t.Writable && slices.Contains(t.Algorithms, tokens.GOST2012256)}
+	if foreign {
+		d.find("token", levelProblem, "token_foreign", v)
+		return
+	}
 	switch t.State {
 	case tokens.Ready:
 		d.find("token", levelOK, "token", v)

@@ -24,7 +24,7 @@ func (a *Agent) BackupCarrier(ctx context.Context, c api.Caller, p api.BackupPar
 	if !ok || at.token.Carrier != tokens.File {
 		return fmt.Errorf("token %q is no file: %w", at.token.Label, tokens.ErrUnsupported)
 	}
-	if err := ready(at.token); err != nil {
+	if err := at.ready(ctx); err != nil {
 		return err
 	}
 	if err := a.journal.Reserve(0); err != nil {

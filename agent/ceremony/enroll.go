@@ -43,7 +43,7 @@ func (a *Agent) BeginEnrollment(ctx context.Context, c api.Caller, p api.EnrollP
 			return err
 		}
 		app.carrier = at
-		return canEnroll(at.token, app.algorithm)
+		return at.canEnroll(ctx, app.algorithm)
 	})
 	if err != nil {
 		return r, err
@@ -133,11 +133,12 @@ func extensionsOf(p *api.Extensions) (e signature.Extensions, err error) {
 	return e, nil
 }
 
-// canEnroll refuses a token on which no such key can be made.
-func canEnroll(t tokens.Token, algorithm tokens.KeyAlgorithm) error {
+// canEnroll refuses a carrier on which no such key can be made.
+func (c carrier) canEnroll(ctx context.Context, algorithm tokens.KeyAlgorithm) error {
+	t := c.token
 	// A file carrier gets its PIN with its first key.
 	if t.Carrier != tokens.File || t.State != tokens.PINNotSet {
-		if err := ready(t); err != nil {
+		if err := c.ready(ctx); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package ceremony
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -302,4 +303,30 @@ func TestKeyPastItsOwnTerm(t *testing.T) {
 	report, err := h.Verify(t.Context(), page, api.VerifyParams{Signature: r.Results[0].Signature, Document: []byte("text"), Format: "cades"})
 	require.NoError(t, err)
 	require.True(t, report.Valid)
+}
+
+// A key store that only CryptoPro CSP can open is told from a wrong PIN and from a token that is not there.
+func TestForeignKeyStore(t *testing.T) {
+	h := newHouse(t, t.TempDir())
+	// PFX { data { data { shrouded key bag under 1.2.840.113549.1.12.1.80 } } }
+	container, err := hex.DecodeString("3081d30201033081cd06092a864886f70d010701a081bf0481bc3081b93081b606092a864886f70d010701a081a80481a53081a2" +
+		"30819f060b2a864886f70d010c0a0102a0818f30818c3024060a2a864886f70d010c01503016041000000000000000000000000000000000020207d00464" +
+		strings.Repeat("00", 100))
+	require.NoError(t, err)
+	h.window.path = keep(t, container)
+	_, err = h.RestoreCarrier(t.Context(), page)
+	refused(t, api.ContainerForeign, err)
+
+	require.NoError(t, os.MkdirAll(filepath.Join(h.dir, "keys"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(h.dir, "keys", "csp.p12"), container, 0o600))
+	list, err := h.Tokens(t.Context(), page)
+	require.NoError(t, err)
+	at := slices.IndexFunc(list.Tokens, func(t api.Token) bool { return t.State == string(tokens.Unreadable) })
+	require.GreaterOrEqual(t, at, 0)
+	before := h.window.count()
+	_, err = h.BeginEnrollment(t.Context(), page, enrollParams(list.Tokens[at].ID, "gost2012-256", "r1"))
+	refused(t, api.ContainerForeign, err)
+	refused(t, api.ContainerForeign, h.BackupCarrier(t.Context(), page, api.BackupParams{Token: list.Tokens[at].ID}))
+	require.Equal(t, before, h.window.count())
+	require.Contains(t, err.(*api.Error).Message, "CryptoPro CSP")
 }

@@ -245,6 +245,16 @@ func each(n int, f func(int)) {
 	wait.Wait()
 }
 
+// ready is ready of the token; a carrier that cannot be read is asked why, for what the person can do hangs on it.
+func (c carrier) ready(ctx context.Context) error {
+	if c.token.State == tokens.Unreadable {
+		if _, _, err := c.store.Objects(ctx, c.token.ID); errors.Is(err, tokens.ErrForeignContainer) {
+			return fmt.Errorf("token %q: %w", c.token.Label, err)
+		}
+	}
+	return ready(c.token)
+}
+
 // ready says whether a token's PIN can be asked at all.
 func ready(t tokens.Token) error {
 	var err error

@@ -64,7 +64,7 @@ func (a *Agent) planRenewal(ctx context.Context, p api.RenewParams, app *applica
 	if p.Extensions == nil {
 		app.extensions = extensionsFrom(app.old.certificate)
 	}
-	return canEnroll(app.token, app.algorithm)
+	return app.canEnroll(ctx, app.algorithm)
 }
 
 // extensionsFrom asks for what the old certificate had, as far as that is for a holder to ask.
