@@ -26,7 +26,8 @@ type Event struct{}
 // Session is one login. It may be used from several goroutines. When its ctx ends, a call returns; the session may still be
 // busy until then. After ErrRemoved or ErrModuleCrashed every call fails.
 type Session interface {
-	// Sign signs a digest. Keys with AlwaysAuthenticate ask for the PIN each time.
+	// Sign signs a digest, or with Algorithm.TokenHash the message. Keys with AlwaysAuthenticate ask for the PIN each time. A store that
+	// holds what the token gave against the public key says ErrSignature or ErrByteOrder, these two, for they have words for people.
 	Sign(ctx context.Context, key KeyID, alg Algorithm, digest []byte) ([]byte, error)
 	// Generate makes a key pair on the token. ErrExists when a key of that ID is there; nothing is overwritten.
 	Generate(ctx context.Context, spec KeySpec) (Key, error)
