@@ -80,7 +80,7 @@ var homes = []struct {
 	{"golang.org/x/crypto/ocsp", []string{"agent/status"}, "it asks; what answers writes for itself, with GOST"},
 	{"golang.org/x/crypto/cryptobyte", []string{"agent/names", "agent/signature", "portal/ca", "tokens/file/pkcs12", "tokens/p11"}, "DER is read and written where a format is at home"},
 	{"github.com/gofrs/flock", []string{"agent/journal", "agent/sites", "tokens/file"}, "each keeps files that several processes write"},
-	{"golang.org/x/sys", []string{"agent/ceremony", "agent/handover", "agent/journal", "agent/service", "agent/window", "api/peer", "tokens", "tokens/file", "tokens/host"}, "the system's own calls"},
+	{"golang.org/x/sys", []string{"agent/ceremony", "agent/handover", "agent/journal", "agent/local", "agent/service", "agent/window", "api/peer", "tokens", "tokens/file", "tokens/host"}, "the system's own calls"},
 	{"github.com/kardianos/service", []string{"agent/service"}, "the service managers of three systems"},
 	{"github.com/Microsoft/go-winio", []string{"agent/handover", "agent/local"}, "the service and the agent meet at a named pipe of Windows"},
 	{"modernc.org/sqlite", []string{"portal"}, "only the portal keeps people"},
