@@ -305,6 +305,29 @@ func TestKeyPastItsOwnTerm(t *testing.T) {
 	require.True(t, report.Valid)
 }
 
+// An authority may write the same key with another name of its curve: the certificate is still of the key that waits for it.
+func TestCertificateThatNamesTheCurveOtherwise(t *testing.T) {
+	h := newHouse(t, t.TempDir())
+	b := newBureau(t, h, gostKinds[0])
+	e, err := h.BeginEnrollment(t.Context(), page, enrollParams(h.freshToken(), "gost2012-256", "r1"))
+	require.NoError(t, err)
+	// id-GostR3410-2001-CryptoPro-A-ParamSet and id-GostR3410-2001-CryptoPro-XchA-ParamSet are one curve.
+	plain, exchange := []byte{6, 7, 42, 133, 3, 2, 2, 35, 1}, []byte{6, 7, 42, 133, 3, 2, 2, 36, 0}
+	public := openssl(t, "req", "-in", requestPEM(t, e.CSR), "-noout", "-pubkey")
+	block, _ := pem.Decode(public)
+	require.Equal(t, 1, bytes.Count(block.Bytes, plain))
+	block.Bytes = bytes.Replace(block.Bytes, plain, exchange, 1)
+	b.write("ext.cnf", []byte("keyUsage = digitalSignature\n"))
+	der := openssl(t, "x509", "-req", "-in", requestPEM(t, e.CSR), "-force_pubkey", keep(t, pem.EncodeToMemory(block)), "-CA", b.at("root.pem"), "-CAkey", b.at("root.key"),
+		"-CAcreateserial", "-days", "30", "-extfile", b.at("ext.cnf"), "-outform", "DER")
+	require.True(t, bytes.Contains(der, exchange))
+	done, err := h.CompleteEnrollment(t.Context(), page, api.CompleteParams{Enrollment: e.Enrollment, Certificates: [][]byte{der, b.root()}})
+	require.NoError(t, err)
+	r, err := h.Sign(t.Context(), page, api.SignParams{Certificate: done.Certificate.ID, Format: "cades", Documents: []api.Document{inline("1", "text")}})
+	require.NoError(t, err)
+	b.judge(r.Results[0].Signature, []byte("text"))
+}
+
 // A key store that only CryptoPro CSP can open is told from a wrong PIN and from a token that is not there.
 func TestForeignKeyStore(t *testing.T) {
 	h := newHouse(t, t.TempDir())
