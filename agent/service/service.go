@@ -43,6 +43,9 @@ func Open(listen string, log *slog.Logger) (*Service, error) {
 
 // Running tells whether the service runs; ErrNotInstalled when there is none.
 func (s *Service) Running() (bool, error) {
+	if err := s.supported(); err != nil {
+		return false, err
+	}
 	status, err := s.manager.Status()
 	if errors.Is(err, manager.ErrNotInstalled) {
 		return false, ErrNotInstalled
