@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/perosign/pero/agent/handover"
+	"github.com/perosign/pero/agent/local"
 	"github.com/perosign/pero/agent/locale"
 	"github.com/perosign/pero/agent/sites"
 	"github.com/perosign/pero/api/ws"
@@ -50,6 +51,12 @@ func (a *app) serve(ctx context.Context, handed bool) (err error) {
 			return err
 		}
 	}
+	ended, err := a.answerPerson(ctx, s, log)
+	if err != nil {
+		l.Close()
+		return err
+	}
+	defer ended()
 	go rest(ctx, restEvery)
 	log.Info("listening", "address", l.Addr().String(), "version", version(), "modules", len(s.modules), "configuration", s.config.Sources)
 	for _, m := range discover(s.config) {
@@ -61,9 +68,31 @@ func (a *app) serve(ctx context.Context, handed bool) (err error) {
 		access, err := s.sites.Access(origin)
 		return err == nil && access == sites.Granted
 	}
-	err = ws.Serve(ctx, l, ws.Config{Agent: s.agent, Granted: granted, Say: say(a.words), Log: log})
+	err = ws.Serve(ctx, l, ws.Config{Agent: watchedAgent{s.agent, s.pulse}, Granted: granted, Say: say(a.words), Log: log})
 	log.Info("ended")
 	return err
+}
+
+// answerPerson answers the tray and commands on the local socket until ended is called. Where there is no place for a socket that is the
+// person's alone there is none, and the log says so: pages are answered all the same.
+func (a *app) answerPerson(ctx context.Context, s *stack, log *slog.Logger) (ended func(), err error) {
+	l, err := local.Listen()
+	if errors.Is(err, local.ErrRunning) {
+		return nil, worded{a.words.Say("cli.agent.second"), err}
+	}
+	if err != nil {
+		log.Warn("no local socket: tray and status will not find this agent", "error", err)
+		return func() {}, nil
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := local.Serve(ctx, l, a.desk(s, log)); err != nil {
+			log.Error("the local socket ended", "error", err)
+		}
+	}()
+	return func() { cancel(); <-done }, nil
 }
 
 // listen opens the port, and says whose it is when somebody has it.

@@ -52,7 +52,7 @@ var rooms = []struct {
 	{"agent/window/pinentrytest", nil, "a window's answers in tests"},
 	{"agent/ceremony", []string{"agent/journal", "agent/locale", "agent/names", "agent/signature", "agent/sites", "agent/status", "api", "tokens"},
 		"the only room where the others meet; of stores and windows it knows the interfaces, never the makers"},
-	{"agent", []string{"agent/ceremony", "agent/config", "agent/handover", "agent/journal", "agent/locale", "agent/names", "agent/service", "agent/signature", "agent/sites", "agent/status", "agent/window",
+	{"agent", []string{"agent/ceremony", "agent/config", "agent/handover", "agent/journal", "agent/local", "agent/locale", "agent/names", "agent/service", "agent/signature", "agent/sites", "agent/status", "agent/window",
 		"api", "api/ws", "tokens", "tokens/cards", "tokens/file", "tokens/host", "tokens/p11"}, "wiring: the makers are chosen here and nowhere else"},
 	{"agent/bench", []string{"api", "api/js", "api/ws", "tokens/gost"}, "measures from outside, as a page does"},
 	{"portal", []string{"agent/names", "agent/signature", "api/js", "portal/ca", "tokens"}, "the other side of the wire: of the agent it has the formats, the names of algorithms and the page's module, nothing that runs"},

@@ -31,13 +31,14 @@ type stack struct {
 	sites   *sites.Sites
 	journal *journal.Journal
 	agent   *ceremony.Agent
+	pulse   *pulse
 
 	stores []*host.Store
 }
 
 // open puts the parts together. Nothing is started yet: no child, no window, no connection.
 func (a *app) open(log *slog.Logger) (s *stack, err error) {
-	s = &stack{}
+	s = &stack{pulse: newPulse()}
 	if s.config, err = config.Load(a.config); err != nil {
 		return nil, err
 	}
@@ -65,11 +66,12 @@ func (a *app) open(log *slog.Logger) (s *stack, err error) {
 	for _, m := range s.modules {
 		h := host.New(host.Options{Command: []string{self, tokenHostCommand}, Module: m, Window: dialogs, Language: a.words.Language, Log: log.With("module", m.Name)})
 		s.stores = append(s.stores, h)
-		stores = append(stores, h)
+		stores = append(stores, watchedStore{h, m.Name, s.pulse})
 	}
+	ask := window.New(window.Config{Pinentry: dialogs.Pinentry, Dialog: dialogs.Dialog, Language: a.words.Language})
 	s.agent = ceremony.New(ceremony.Config{
 		Stores: stores, Sites: s.sites, Journal: s.journal, Status: checker,
-		Ask:      window.New(window.Config{Pinentry: dialogs.Pinentry, Dialog: dialogs.Dialog, Language: a.words.Language}),
+		Ask:      watchedAsker{ask, s.pulse},
 		Language: a.words.Language, Version: version(), Log: log, RawDigests: s.config.Sites.Raw,
 	})
 	return s, nil

@@ -50,6 +50,15 @@ func (c *Client) Journal(ctx context.Context, p JournalParams) (JournalResult, e
 	return api.AskExtra[JournalParams, JournalResult](ctx, c.Client, methodJournal, p)
 }
 
+// Unreached is the state as told by one who did not reach the agent, and err says why.
+func Unreached(err error) State {
+	c := Cause{What: Away}
+	if errors.Is(err, ErrForeign) {
+		c = Cause{What: Foreign, Name: err.Error()}
+	}
+	return State{Status: Problem, Causes: []Cause{c}, Tokens: []Token{}, Sites: []Site{}}
+}
+
 func foreign(what string) error { return fmt.Errorf("%s: %w", what, ErrForeign) }
 
 // away says why nobody answers.

@@ -51,6 +51,8 @@ const (
 	Expired       = "expired"        // it has ended, no longer than Soon ago: Warning
 	PINLocked     = "pin_locked"     // Problem
 	ModuleCrashed = "module_crashed" // Problem
+	Away          = "away"           // the agent does not run: Problem, told by those who did not reach it
+	Foreign       = "foreign"        // the socket's place is not this person's alone: Problem, told likewise
 )
 
 // Soon is when the end of a certificate is near.
