@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -400,6 +401,8 @@ func TestStatusAndExport(t *testing.T) {
 	e, err := h.ExportCertificate(t.Context(), page, api.CertificateParams{Certificate: certificate.ID})
 	require.NoError(t, err)
 	require.Equal(t, certificate.DER, e.DER)
+	shown := openssl(t, "x509", "-noout", "-serial", "-in", keep(t, []byte(e.PEM)))
+	require.Equal(t, strings.ToLower(strings.TrimSpace(strings.TrimPrefix(string(shown), "serial="))), certificate.SerialNumber)
 	require.Equal(t, [][]byte{h.ca.root.Raw}, e.Chain)
 	openssl(t, "x509", "-noout", "-in", keep(t, []byte(e.PEM)))
 }

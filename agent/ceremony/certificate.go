@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/perosign/pero/agent/names"
@@ -44,7 +45,7 @@ func (c certificate) view(token tokens.ID, hasKey bool) api.Certificate {
 		return v
 	}
 	v.Subject, v.Issuer = subjectOf(c.subject.Members()), subjectOf(c.issuer.Members())
-	v.SerialNumber = c.parsed.SerialNumber
+	v.SerialNumber = strings.TrimPrefix(c.parsed.SerialNumber, "00") // the sign
 	v.NotBefore, v.NotAfter = c.parsed.NotBefore.UTC(), c.parsed.NotAfter.UTC()
 	v.KeyUsage = append(v.KeyUsage, c.parsed.Extensions.KeyUsage...)
 	v.ExtendedKeyUsage = append(v.ExtendedKeyUsage, c.parsed.Extensions.ExtendedKeyUsage...)

@@ -245,6 +245,7 @@ func (a *authority) issue(csr []byte, change ...func(*x509.Certificate)) [][]byt
 	require.NoError(a.t, r.CheckSignature())
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<60))
 	require.NoError(a.t, err)
+	serial.SetBit(serial, 63, 1) // as many authorities have them: the DER has a sign octet before it
 	template := &x509.Certificate{
 		SerialNumber: serial, RawSubject: r.RawSubject, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(0, 0, a.days),
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageContentCommitment, EmailAddresses: r.EmailAddresses,
