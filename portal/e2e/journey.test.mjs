@@ -13,13 +13,13 @@ const issuing = t => join(t.dir, 'portal/ca/issuing.pem')
 // What the authority's responder says of a certificate, in openssl's words, if its signature holds.
 const ocsp = (t, certificate) => openssl('ocsp', '-issuer', issuing(t), '-cert', certificate, '-url', t.url + 'ca/ocsp', '-CAfile', t.root, '-no_nonce')
 
-// How openssl names the keys.
-const keyWords = { 'gost2012-256': 'GOST R 34.10-2012 with 256 bit modulus', 'gost2012-512': 'GOST R 34.10-2012 with 512 bit modulus', 'rsa-2048': 'Public-Key: (2048 bit)' }
+// How openssl names the keys; what follows an RSA key is of the soft token's usual kind.
+const keyWords = { 'gost2012-256': /GOST R 34.10-2012 with 256 bit modulus/, 'gost2012-512': /GOST R 34.10-2012 with 512 bit modulus/, 'rsa-2048': /Public-Key: \((2048|256) bit\)/ }
 
 // usual: the kind of key is the one that the page offers first. wrongPIN costs half a minute: not in each.
 for (const kind of [
-  { carrier: 'file', pin: 'ключ от дома 42', algorithm: 'gost2012-256', usual: true, locale: 'ru-RU', smtp: true, wrongPIN: true },
-  { carrier: 'file', pin: 'ключ от дома 42', algorithm: 'gost2012-512', locale: 'en-GB', authority: 'gost2012-512' },
+  { carrier: 'file', pin: 'ключ от дома 42', algorithm: 'gost2012-256', usual: true, locale: 'ru-RU', way: /ГОСТ Р 34.10-2012, Стрибог-256/, smtp: true, wrongPIN: true },
+  { carrier: 'file', pin: 'ключ от дома 42', algorithm: 'gost2012-512', locale: 'en-GB', way: /GOST R 34.10-2012, Streebog-512/, authority: 'gost2012-512' },
   { carrier: 'smartcard', pin: '1234', algorithm: 'gost2012-256', usual: true, locale: 'ru-RU', module: true, wrongPIN: true },
   { carrier: 'smartcard', pin: '1234', algorithm: 'gost2012-512', locale: 'en-GB', module: true },
   { carrier: 'software', pin: '1234', algorithm: 'rsa-2048', locale: 'en-GB', softhsm: true, smtp: true, authority: 'ec-p256', wrongPIN: true }
@@ -71,6 +71,15 @@ for (const kind of [
       await confirm(t)
     })
 
+    test('the usual kind of key is chosen already, in words of both languages', async () => {
+      await go(t, 'add')
+      await t.page.locator(`[data-carrier="${kind.carrier}"]`).first().check()
+      const list = t.page.locator(at('key-algorithm'))
+      assert.equal(await list.inputValue(), kind.softhsm ? 'ec-p256' : 'gost2012-256')
+      const text = await words(t, at('section-add'), `add-${kind.algorithm}-${kind.carrier}`)
+      for (const l of ['ru', 'en']) assert.ok(text[l].includes(catalogue[l][`key.${kind.algorithm}`]), 'the kind of key is offered')
+    })
+
     test('the certificate: key, request, PIN in the window, test signature, message, letter', async () => {
       const shown = t.window.transcript().length
       await create(t, { ...kind, algorithm: kind.usual ? undefined : kind.algorithm })
@@ -103,6 +112,7 @@ for (const kind of [
       for (let i = 0; i < files.length; i++) {
         assert.equal(await results.nth(i).getAttribute('data-valid'), 'true')
         assert.match(await results.nth(i).innerText(), /Иванова Анна Петровна/)
+        if (kind.way) assert.match(await results.nth(i).innerText(), kind.way)
         const p7s = await download(t, results.nth(i), `${i}.p7s`)
         verify(t, p7s, files[i])
       }
@@ -135,6 +145,8 @@ for (const kind of [
       await go(t, 'signature')
       const card = t.page.locator(`${at('section-signature')} ${at('certificate')}`).first()
       const old = await card.getAttribute('data-id')
+      await card.locator('summary').first().click()
+      assert.equal(await t.page.locator(at('key-algorithm')).inputValue(), kind.softhsm ? 'ec-p256' : kind.algorithm, 'a GOST key is followed by one of its size')
       t.window.answers(`pin ${kind.pin}`)
       await t.page.click(at('reissue'))
       await t.page.waitForSelector(at('success'), { timeout: 60000 })
@@ -164,7 +176,8 @@ for (const kind of [
       await d.saveAs(pem)
       assert.match(openssl('x509', '-in', pem, '-noout', '-subject', '-nameopt', 'utf8'), /Иванова/)
       const text = openssl('x509', '-in', pem, '-noout', '-text')
-      for (const said of [keyWords[kind.algorithm], 'Signing Tool of Issuer', 'Signing Tool of Subject', 'Class of Signing Tool KC2', 'Private Key Usage Period']) assert.ok(text.includes(said), said)
+      assert.match(text, keyWords[kind.algorithm])
+      for (const said of ['Signing Tool of Issuer', 'Signing Tool of Subject', 'Class of Signing Tool KC2', 'Private Key Usage Period']) assert.ok(text.includes(said), said)
       assert.match(openssl('verify', '-x509_strict', '-CAfile', t.root, '-untrusted', issuing(t), '-purpose', 'smimesign', pem), /OK/)
       assert.match(ocsp(t, pem), /: good/)
     })

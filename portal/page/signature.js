@@ -62,7 +62,7 @@ export function signature(app) {
         [t('signature.checked'), own ? t(`source.${checked.source ?? (['expired', 'not_yet_valid'].includes(status) ? 'term' : 'none')}`, { time: time(checked.checkedAt) }) : t('source.portal')]),
       failure && explain(failure),
       app.agent.ready && !local && note('warn', t('signature.absent')),
-      place && h('details', {}, h('summary', {}, t('signature.place')), app.agent.carriers.length > 1 && place.element, key.element),
+      place && h('details', {}, h('summary', {}, t('signature.place')), h('div', { class: 'stack' }, app.agent.carriers.length > 1 && place.element, key.element)),
       h('div', { class: 'row' }, reissue, h('span', { class: 'quiet' }, can ? t('signature.reissue.hint') : t(`signature.reissue.${!app.agent.ready ? 'agent' : !local ? 'absent' : 'ended'}`))),
       work);
   }
