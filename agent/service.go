@@ -35,16 +35,13 @@ func (a *app) serviceCommand() *cobra.Command {
 	return parent
 }
 
+// service reads no configuration: it is the machine's, and its port is where every page looks.
 func (a *app) service() (*service.Service, error) {
-	c, err := config.Load(a.config)
-	if err != nil {
-		return nil, err
-	}
 	level := slog.LevelInfo
 	if a.verbose {
 		level = slog.LevelDebug
 	}
-	return service.Open(c.Listen, newLog(a.err, level))
+	return service.Open(config.Listen, newLog(a.err, level))
 }
 
 // onService has the service manager do something and tells that it is done.

@@ -15,18 +15,17 @@ type listener struct {
 	log          *slog.Logger
 	handed       chan net.Conn
 	done         chan struct{}
-	close        sync.Once
+	begin, close sync.Once
 	ended        sync.WaitGroup
 }
 
 func listen(from net.Listener, take func(net.Conn) (net.Conn, error), empty func(), log *slog.Logger) *listener {
-	l := &listener{Listener: from, take: take, empty: empty, log: log, handed: make(chan net.Conn), done: make(chan struct{})}
-	l.ended.Go(l.run)
-	return l
+	return &listener{Listener: from, take: take, empty: empty, log: log, handed: make(chan net.Conn), done: make(chan struct{})}
 }
 
-// Accept implements net.Listener.
+// Accept implements net.Listener. Before the first call nothing is taken: an agent that fails to start has told nobody that it serves.
 func (l *listener) Accept() (net.Conn, error) {
+	l.begin.Do(func() { l.ended.Go(l.run) })
 	select {
 	case c := <-l.handed:
 		return c, nil
@@ -39,6 +38,7 @@ func (l *listener) Accept() (net.Conn, error) {
 func (l *listener) Close() error {
 	err := net.ErrClosed
 	l.close.Do(func() {
+		l.begin.Do(func() {})
 		close(l.done)
 		if l.empty != nil {
 			l.empty()

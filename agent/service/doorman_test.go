@@ -78,8 +78,19 @@ func TestAgentIsStartedByTheFirstConnection(t *testing.T) {
 	}
 	address := h.doorman("127.0.0.1:0")
 	socket := filepath.Join(h.folder, strconv.Itoa(anna), "agent.sock")
-	manager := h.run(anna, "agent", activate, "--setenv=PERO_TEST_ROLE", "--listen="+socket, h.self, h.folder)
-	until(t, "the socket is there", func() bool { return os.Chmod(socket, 0o666) == nil })
+	listen := func(more ...string) *process {
+		require.NoError(t, os.RemoveAll(socket))
+		p := h.run(anna, "agent", append([]string{activate, "--setenv=PERO_TEST_ROLE", "--listen=" + socket, h.self, h.folder}, more...)...)
+		until(t, "the socket is there", func() bool { return os.Chmod(socket, 0o666) == nil })
+		return p
+	}
+	broken := listen(filepath.Join(h.folder, "settings"))
+	status, body := h.fetch(anna, address)
+	require.True(t, strings.HasPrefix(status, "503 "), status)
+	require.Equal(t, "no_user_session\n", body)
+	require.Contains(t, broken.line(), "failed:")
+
+	manager := listen()
 	require.Equal(t, strconv.Itoa(anna), h.sees(anna, address))
 	require.Equal(t, "", manager.ready(), "it is the agent now")
 	require.Equal(t, strconv.Itoa(anna), h.sees(anna, address))

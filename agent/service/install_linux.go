@@ -137,7 +137,9 @@ func (s *Service) Uninstall() error {
 			errs = append(errs, err)
 		}
 	}
-	os.Remove("/etc/systemd/system/user@.service.d") // where nobody else has anything in it
+	for _, folder := range []string{"/etc/systemd/system/user@.service.d", "/run/pero/agents", "/run/pero"} {
+		os.Remove(folder) // where nobody else has anything in it
+	}
 	return errors.Join(append(errs, systemctl("daemon-reload"))...)
 }
 

@@ -84,11 +84,17 @@ func (named) Tokens(context.Context, api.Caller) (api.TokensResult, error) {
 	return api.TokensResult{Tokens: []api.Token{t}}, nil
 }
 
-// beAgent FOLDER
+// beAgent FOLDER [FILE]: with FILE, one that cannot start while there is none.
 func beAgent(ctx context.Context, args []string) error {
 	l, err := place(args[0]).Listen(slog.New(slog.NewTextHandler(os.Stderr, nil)))
 	if err != nil {
 		return err
+	}
+	defer l.Close()
+	if len(args) > 1 {
+		if _, err := os.Stat(args[1]); err != nil {
+			return err
+		}
 	}
 	fmt.Println("ready")
 	return ws.Serve(ctx, l, ws.Config{Agent: named{&apitest.Agent{}}, Granted: func(string) bool { return true }})
