@@ -12,6 +12,11 @@ export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD = 1
 build:
 	$(GO) build -trimpath -o bin/pero ./agent
 	$(GO) build -trimpath -o bin/pero-portal ./portal
+	@if pkg-config --exists gtk+-3.0 ayatana-appindicator3-0.1 x11; then \
+		$(GO) build -trimpath -o bin/pero-tray ./agent/tray; \
+	else \
+		echo "pero-tray is left out: GTK 3 and libayatana-appindicator are not here (make deps)"; \
+	fi
 
 demo: build
 	@./portal/demo

@@ -1,6 +1,12 @@
 package api
 
-import "context"
+import (
+	"context"
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
 
 // Extra is a request beside the protocol's own, for a connection that is not a page's (Options.Extra). A page's connection has none, so
 // what only the person may ask does not exist there.
@@ -11,9 +17,17 @@ func NewExtra[P, R any](name string, serve func(ctx context.Context, p P) (R, er
 	return Extra{route[plain[P], R]{name, func(_ *session, ctx context.Context, p plain[P]) (R, error) { return serve(ctx, p.Value) }}}
 }
 
-// AskExtra asks the other end for one; errors as of the methods of Client.
-func AskExtra[P, R any](ctx context.Context, c *Client, name string, p P) (R, error) {
-	return ask(ctx, c, route[plain[P], R]{name: name}, plain[P]{p})
+// AskExtra asks the other end for one; errors as of the methods of Client. Members of the answer that R has not are passed over: a program
+// that stays up while Pero is updated meets answers of a later version.
+func AskExtra[P, R any](ctx context.Context, c *Client, name string, p P) (r R, err error) {
+	answer, err := ask(ctx, c, route[plain[P], jsontext.Value]{name: name}, plain[P]{p})
+	if err != nil {
+		return r, err
+	}
+	if err := json.Unmarshal(answer, &r, strict, json.RejectUnknownMembers(false)); err != nil {
+		return r, fmt.Errorf("read the answer to %s: %w", name, err)
+	}
+	return r, nil
 }
 
 // plain is a message that only its reader can check.

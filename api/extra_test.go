@@ -40,6 +40,11 @@ func TestExtraRequests(t *testing.T) {
 		if there {
 			require.NoError(t, err)
 			require.Equal(t, answer{"hello, Maria", time.Unix(1, 0).UTC()}, a)
+			less, err := AskExtra[question, struct {
+				Text string `json:"text"`
+			}](t.Context(), c, "own.greet", question{"Maria"})
+			require.NoError(t, err, "an answer of a later version")
+			require.Equal(t, "hello, Maria", less.Text)
 			_, err = AskExtra[question, answer](t.Context(), c, "own.greet", question{})
 			require.ErrorAs(t, err, &refused)
 			require.Equal(t, Conflict, refused.Reason)

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+
+	"github.com/perosign/pero/agent/local"
+	"github.com/perosign/pero/agent/locale"
+)
+
+// headlines is how many causes the menu begins with.
+const headlines = 3
+
+// entries is the menu for a state. It has as many entries as for any other, some of them empty.
+func (t *tray) entries(s local.State) []entry {
+	say := t.words.Say
+	list := []entry{{text: s.Headline(t.words)}}
+	for i := 1; i < headlines; i++ {
+		e := entry{text: ""}
+		if i < len(s.Causes) {
+			e.text = s.Causes[i].Text(t.words)
+		}
+		list = append(list, e)
+	}
+	return append(list, separator,
+		entry{text: say("tray.menu.tokens"), more: t.tokens(s)},
+		entry{text: say("tray.menu.reissue"), more: t.reissues(s)},
+		entry{text: say("tray.menu.sites"), more: t.sites(s)},
+		separator,
+		entry{text: say("tray.menu.journal"), act: t.showJournal},
+		entry{text: say("tray.menu.check"), act: t.showCheck},
+		separator,
+		entry{text: say("tray.menu.quit"), act: t.quit},
+	)
+}
+
+func (t *tray) tokens(s local.State) []entry {
+	var list []entry
+	for _, token := range s.Tokens {
+		list = append(list, entry{text: token.Text(t.words)})
+		if len(token.Certificates) == 0 {
+			list = append(list, entry{text: indent + t.words.Say("tray.no_certificates")})
+		}
+		for _, c := range token.Certificates {
+			list = append(list, entry{text: indent + c.Text(t.words)})
+		}
+	}
+	return orNone(list, t.words.Say("tray.menu.no_tokens"))
+}
+
+const indent = "    "
+
+// reissues are the certificates whose portal is known: the agent has it from the application that brought them.
+func (t *tray) reissues(s local.State) []entry {
+	var list []entry
+	for _, token := range s.Tokens {
+		for _, c := range token.Certificates {
+			if c.Portal == "" {
+				continue
+			}
+			text := t.words.Say("tray.menu.reissue_one", locale.Values{"Name": c.Text(t.words), "Portal": c.Portal})
+			list = append(list, entry{text: text, act: func() { t.failed(openSite(c.Portal)) }})
+		}
+	}
+	return orNone(list, t.words.Say("tray.menu.no_portals"))
+}
+
+// sites can be revoked, which asks once more by a line further down.
+func (t *tray) sites(s local.State) []entry {
+	var list []entry
+	for _, site := range s.Sites {
+		e := entry{text: t.words.Say("tray.menu.by_configuration")}
+		if !site.Configured {
+			e = entry{text: t.words.Say("tray.menu.revoke"), more: []entry{{
+				text: t.words.Say("tray.menu.revoke_sure", locale.Values{"Name": site.Origin}), act: func() { t.revoke(site.Origin) },
+			}}}
+		}
+		list = append(list, entry{text: site.Text(t.words), more: []entry{e}})
+	}
+	return orNone(list, t.words.Say("tray.menu.no_sites"))
+}
+
+func (t *tray) revoke(origin string) {
+	t.ask(func(ctx context.Context, c *local.Client) error {
+		_, err := c.Revoke(ctx, local.RevokeParams{Origin: origin})
+		return err
+	})
+}
+
+func orNone(list []entry, none string) []entry {
+	if len(list) == 0 {
+		return []entry{{text: none}}
+	}
+	return list
+}
