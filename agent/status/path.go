@@ -30,7 +30,11 @@ func path(chain []*x509.Certificate, now time.Time) error {
 		if slices.ContainsFunc(c.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(oidNameConstraints) }) {
 			return fmt.Errorf("the certificate of %q limits names, which is not understood", c.Subject.CommonName)
 		}
-		if c.MaxPathLen >= 0 && between > c.MaxPathLen {
+		// Who checked the signatures lets certificates of version 1 pass here; the anchor is trusted whatever it says.
+		if i < len(chain)-1 && !(c.BasicConstraintsValid && c.IsCA) {
+			return fmt.Errorf("the certificate of %q is not one of an authority", c.Subject.CommonName)
+		}
+		if c.BasicConstraintsValid && c.MaxPathLen >= 0 && between > c.MaxPathLen {
 			return fmt.Errorf("too many authorities stand under %q", c.Subject.CommonName)
 		}
 		if string(c.RawSubject) != string(c.RawIssuer) {

@@ -38,6 +38,7 @@ func TestPathAgreesWithTheLibrary(t *testing.T) {
 		"path longer than allowed":        {func(l []*x509.Certificate) { l[3].MaxPathLen = 1 }, "too many"},
 		"none allowed, none there":        {func(l []*x509.Certificate) { l[1].MaxPathLen, l[1].MaxPathLenZero = 0, true }, ""},
 		"none allowed, one there":         {func(l []*x509.Certificate) { l[2].MaxPathLen, l[2].MaxPathLenZero = 0, true }, "too many"},
+		"no authority":                    {func(l []*x509.Certificate) { l[1].IsCA, l[1].BasicConstraintsValid = false, false }, "not one of an authority"},
 		"authority's critical extension":  {func(l []*x509.Certificate) { l[1].ExtraExtensions = []pkix.Extension{odd} }, "not understood"},
 		"anchor's critical extension":     {func(l []*x509.Certificate) { l[3].ExtraExtensions = []pkix.Extension{odd} }, "not understood"},
 		"leaf outside of the names given": {func(l []*x509.Certificate) { l[2].ExtraExtensions = []pkix.Extension{limits} }, "limits names"},

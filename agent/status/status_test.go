@@ -294,3 +294,21 @@ func TestChainStopsWhereNothingIsKnown(t *testing.T) {
 	require.Equal(t, [][]byte{leaf, a.der("ca")}, k.Chain(leaf, [][]byte{[]byte("x"), a.der("stranger"), a.der("ca"), leaf}))
 	require.Equal(t, [][]byte{[]byte("x")}, k.Chain([]byte("x"), nil))
 }
+
+// A certificate of version 1 has no extensions and so says nowhere that its holder is an authority.
+func TestHolderOfAVersion1CertificateIsNoAuthority(t *testing.T) {
+	for _, kind := range []keyKind{ecKeys, gost256Keys} {
+		t.Run(kind.name, func(t *testing.T) {
+			a := newAuthorityOf(t, kind)
+			for _, name := range []string{"holder", "victim"} {
+				a.openssl("req", "-new", "-newkey", kind.algorithm, "-pkeyopt", kind.option, "-nodes", "-keyout", name+".key", "-subj", "/CN="+name, "-out", name+".csr")
+			}
+			a.openssl("x509", "-req", "-in", "holder.csr", "-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial", "-days", "30", "-out", "holder.pem")
+			a.openssl("x509", "-req", "-in", "victim.csr", "-CA", "holder.pem", "-CAkey", "holder.key", "-CAcreateserial", "-days", "30", "-out", "victim.pem")
+			r, err := a.checker("").Check(t.Context(), a.der("victim"), [][]byte{a.der("holder")})
+			require.NoError(t, err)
+			require.Equal(t, Untrusted, r.Status)
+			require.Error(t, r.Err)
+		})
+	}
+}
