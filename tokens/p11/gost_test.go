@@ -324,7 +324,6 @@ func TestGOSTKeyTakesNoOtherKindsPublicKey(t *testing.T) {
 	for _, settings := range [][]string{nil, {"nodigest 1"}} {
 		m, library := newCard(t, append(settings, "key none")...)
 		cardTool(t, library, "--keypairgen", "--key-type", "GOSTR3410-2012-256:B", "--id", "05")
-		public := toolsPublic(t, library, "05", tokens.Streebog256)
 		cardTool(t, library, "--delete-object", "--type", "pubkey", "--id", "05")
 		cardTool(t, library, "--keypairgen", "--key-type", "EC:prime256v1", "--id", "05")
 		s := enter(t, m, nil)
@@ -337,16 +336,29 @@ func TestGOSTKeyTakesNoOtherKindsPublicKey(t *testing.T) {
 				sign(t, s, key)
 				continue
 			}
-			signature, err := s.Sign(t.Context(), key.ID, streebog, digestOf(tokens.Streebog256, "x"))
-			if settings != nil {
-				require.Empty(t, key.Algorithm)
-				require.ErrorIs(t, err, tokens.ErrUnsupported, "it may be one of 2001")
-				continue
+			if settings == nil {
+				require.Equal(t, tokens.GOST2012256, key.Algorithm)
+			} else {
+				require.Empty(t, key.Algorithm, "it may be one of 2001")
 			}
-			require.Equal(t, tokens.GOST2012256, key.Algorithm)
-			require.NoError(t, err)
-			holdsGOST(t, public, tokens.Streebog256, []byte("x"), signature)
+			_, err := s.Sign(t.Context(), key.ID, streebog, digestOf(tokens.Streebog256, "x"))
+			require.ErrorIs(t, err, tokens.ErrUnsupported)
 		}
+	}
+}
+
+func TestGOSTKeyWithoutItsPublicKeySignsNothing(t *testing.T) {
+	for _, kind := range []string{"gost256", "gost512"} {
+		m, library := newCard(t, "key "+kind, "nopublic 1", "nocertificate 1", "signature wrong")
+		s := enter(t, m, nil)
+		keys, err := s.Keys(t.Context())
+		require.NoError(t, err)
+		require.Len(t, keys, 1)
+		hash := tokens.HashOf(keys[0].Algorithm)
+		signature, err := s.Sign(t.Context(), keys[0].ID, tokens.Algorithm{Scheme: tokens.GOST, Hash: hash}, digestOf(hash, "x"))
+		require.ErrorIs(t, err, tokens.ErrUnsupported, "%s", kind)
+		require.Nil(t, signature)
+		require.Zero(t, testmodule.Calls(t, library, "C_SignInit"))
 	}
 }
 

@@ -20,7 +20,7 @@ type signer struct {
 	handle  pkcs11.ObjectHandle
 	keyType uint // CKK_
 	always  bool
-	gost    *gost.PublicKey // of a GOST key, to hold signatures against; nil when nothing tells it
+	gost    *gost.PublicKey // of a GOST key, to hold signatures against; nil when nothing tells it, and then it is not signed with
 	old     bool            // GOST R 34.10-2001, or a key that may be one: not signed with
 }
 
@@ -32,9 +32,9 @@ func (k signer) signs(alg tokens.Algorithm) bool {
 	case pkcs11.CKK_EC:
 		return alg.Scheme == tokens.ECDSA
 	case pkcs11.CKK_GOSTR3410:
-		return alg.Scheme == tokens.GOST && alg.Hash == tokens.Streebog256 && !k.old
+		return alg.Scheme == tokens.GOST && alg.Hash == tokens.Streebog256 && !k.old && k.gost != nil
 	case ckkGOST512:
-		return alg.Scheme == tokens.GOST && alg.Hash == tokens.Streebog512
+		return alg.Scheme == tokens.GOST && alg.Hash == tokens.Streebog512 && k.gost != nil
 	}
 	return false
 }
@@ -85,7 +85,8 @@ func mechanism(alg tokens.Algorithm, digest []byte) (*pkcs11.Mechanism, []byte, 
 }
 
 // Sign signs a digest with a key, or the message with a GOST key whose token makes the digest. A GOST signature is held against the public
-// key before it is given away; ErrSignature or ErrByteOrder when it does not hold.
+// key before it is given away: ErrSignature or ErrByteOrder when it does not hold, ErrUnsupported for a key whose public part nothing
+// on the token tells.
 func (s *session) Sign(ctx context.Context, id tokens.KeyID, alg tokens.Algorithm, digest []byte) ([]byte, error) {
 	mech, data, err := mechanism(alg, digest)
 	if err != nil {
