@@ -135,5 +135,5 @@ func answers(ctx context.Context, address string) bool {
 		return false
 	}
 	answer.Body.Close()
-	return answer.StatusCode == http.StatusNoContent
+	return answer.StatusCode == http.StatusNoContent || answer.StatusCode == http.StatusServiceUnavailable // the service, without an agent
 }

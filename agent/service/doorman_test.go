@@ -199,7 +199,7 @@ func TestOneWhoHangsHoldsUpNobodyElse(t *testing.T) {
 }
 
 // single is a doorman and an agent in this process.
-func single(t *testing.T, c service.Config) (address string, end func()) {
+func single(t testing.TB, c service.Config) (address string, end func()) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
 	var err error
@@ -271,6 +271,35 @@ func TestLimitPerUser(t *testing.T) {
 	until(t, "another user has room", func() bool { return count("2") == 1 })
 	end()
 	require.Equal(t, 128, count("1"))
+}
+
+// What a connection with one request costs, straight to an agent and through the service.
+func BenchmarkConnection(b *testing.B) {
+	own, err := peer.Self()
+	require.NoError(b, err)
+	p := handover.Place{Folder: b.TempDir(), Doormen: []string{own.ID}}
+	quiet := slog.New(slog.DiscardHandler)
+	port, err := ws.Listen(b.Context(), "127.0.0.1:0")
+	require.NoError(b, err)
+	handed, err := p.Listen(quiet)
+	require.NoError(b, err)
+	for _, l := range []net.Listener{port, handed} {
+		go ws.Serve(b.Context(), l, ws.Config{Agent: &apitest.Agent{}})
+	}
+	through, _ := single(b, service.Config{Who: peer.OfTCP, Give: p.Give})
+	for name, address := range map[string]string{"straight": port.Addr().String(), "through": through} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				c, err := net.Dial("tcp4", address)
+				require.NoError(b, err)
+				fmt.Fprintf(c, "GET /v1/ping HTTP/1.1\r\nHost: %s\r\nOrigin: %s\r\nConnection: close\r\n\r\n", address, page)
+				answer, err := io.ReadAll(c)
+				require.NoError(b, err)
+				require.Contains(b, string(answer), " 204 ")
+				c.Close()
+			}
+		})
+	}
 }
 
 func descriptors(t *testing.T) int {
