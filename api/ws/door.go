@@ -4,6 +4,7 @@ package ws
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -29,6 +30,8 @@ type Config struct {
 	User func(local, remote netip.AddrPort) (string, error)
 	// Say gives the words for the errors that no Agent made; see api.Options.
 	Say func(r api.Reason, member string) string
+	// TLS has connections answered that begin it; nil: they are closed.
+	TLS *tls.Config
 	Log *slog.Logger // nil: none
 }
 
@@ -53,6 +56,9 @@ func Serve(ctx context.Context, l net.Listener, c Config) error {
 	s := &http.Server{Handler: d, ReadHeaderTimeout: headerTime, ReadTimeout: headerTime, WriteTimeout: writeDeadline,
 		IdleTimeout: idleTime, MaxHeaderBytes: headerOctets, ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
 		DisableGeneralOptionsHandler: true}
+	if c.TLS != nil {
+		l = either{l, c.TLS}
+	}
 	closed := context.AfterFunc(ctx, func() { s.Close() })
 	err := s.Serve(l)
 	stop()
