@@ -18,34 +18,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/portal/ca"
 	"github.com/perosign/pero/tokens"
 	"github.com/perosign/pero/tokens/gost"
 )
-
-// sign makes the CMS that Pero would make; with the content in it when attached.
-func (h holder) sign(t *testing.T, content []byte, attached bool, mediaType string) []byte {
-	t.Helper()
-	var out bytes.Buffer
-	_, scheme := public(t, h.key)
-	digest := scheme.Hash.New()
-	digest.Write(content)
-	d := signature.Document{Digest: digest.Sum(nil), MediaType: mediaType}
-	if attached {
-		d.Content, d.Size = bytes.NewReader(content), int64(len(content))
-	}
-	k := signature.Key{Chain: append([][]byte{h.cert.Raw}, h.issuers...), Algorithm: scheme, Sign: signWith(h.key, scheme)}
-	require.NoError(t, signature.CAdES(t.Context(), &out, k, d, time.Now()))
-	return out.Bytes()
-}
-
-func (h holder) attached(t *testing.T, content []byte) []byte { return h.sign(t, content, true, "") }
-
-// renewal is the CMS of renew.begin.
-func (h holder) renewal(t *testing.T, csr []byte) []byte {
-	return h.sign(t, csr, true, "application/pkcs10")
-}
 
 func TestReissue(t *testing.T) {
 	p := start(t)
