@@ -79,3 +79,23 @@ func TestGOSTCardThatFails(t *testing.T) {
 		return err
 	})
 }
+
+// A token whose signatures are turned about is faulty: nothing leaves, and the PIN is not blamed.
+func TestGOSTCardWithFaultySignatures(t *testing.T) {
+	h, library := emptyCard(t)
+	b := newBureau(t, h, gostKinds[0])
+	certificate := b.enroll(h.writable(), "first")
+	p := three(certificate)
+	for _, how := range []string{"swapped", "reversed", "little"} {
+		testmodule.Control(t, library, "key none", "signature "+how)
+		windows := h.window.count()
+		_, err := h.Sign(t.Context(), page, p)
+		refused(t, api.TokenFaulty, err)
+		require.Equal(t, windows+1, h.window.count())
+		_, err = h.Authenticate(t.Context(), page, api.AuthenticateParams{Certificate: certificate.ID, Challenge: make([]byte, 32)})
+		refused(t, api.TokenFaulty, err)
+	}
+	testmodule.Control(t, library, "key none", "signature wrong")
+	_, err := h.Sign(t.Context(), page, p)
+	refused(t, api.SignatureInvalid, err)
+}

@@ -3,7 +3,6 @@ package p11
 import (
 	"bytes"
 	"encoding/asn1"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -13,14 +12,6 @@ import (
 
 	"github.com/perosign/pero/tokens"
 	"github.com/perosign/pero/tokens/gost"
-)
-
-// What a GOST token can give instead of a signature. Nothing of it leaves; a wrong PIN it is not.
-var (
-	// ErrSignature: the octets do not verify with the key's public part.
-	ErrSignature = errors.New("the token's signature does not hold")
-	// ErrByteOrder: they would, in another order than s || r, each big-endian.
-	ErrByteOrder = errors.New("the token gives its signatures in a wrong order of octets")
 )
 
 // The numbers that TC26 added to PKCS#11 for the 512-bit keys and for Streebog, the same with Aktiv, Aladdin and OpenSC. The 256-bit keys
@@ -143,7 +134,7 @@ func gostMechanism(alg tokens.Algorithm, data []byte) (*pkcs11.Mechanism, []byte
 func checkGOST(public *gost.PublicKey, alg tokens.Algorithm, data, signature []byte) error {
 	n := public.Set().Size()
 	if len(signature) != 2*n {
-		return fmt.Errorf("%w: %d octets", ErrSignature, len(signature))
+		return fmt.Errorf("%w: %d octets", tokens.ErrSignature, len(signature))
 	}
 	digest := data
 	if alg.TokenHash {
@@ -160,8 +151,8 @@ func checkGOST(public *gost.PublicKey, alg tokens.Algorithm, data, signature []b
 	little := slices.Concat(turned[n:], turned[:n])
 	for _, other := range [][]byte{turned, swapped, little} {
 		if public.Verify(digest, other) {
-			return ErrByteOrder
+			return tokens.ErrByteOrder
 		}
 	}
-	return ErrSignature
+	return tokens.ErrSignature
 }

@@ -16,7 +16,6 @@ import (
 
 	"github.com/perosign/pero/tokens"
 	"github.com/perosign/pero/tokens/gost"
-	"github.com/perosign/pero/tokens/p11"
 	"github.com/perosign/pero/tokens/p11/testmodule"
 	"github.com/perosign/pero/tokens/tokentest"
 )
@@ -191,7 +190,7 @@ func TestTheTestModuleIsACard(t *testing.T) {
 func TestGOSTSignatureThatDoesNotHold(t *testing.T) {
 	for _, settings := range [][]string{nil, {"model Hashing card"}, {"nopublic 1"}} {
 		for how, want := range map[string]error{
-			"swapped": p11.ErrByteOrder, "reversed": p11.ErrByteOrder, "little": p11.ErrByteOrder, "wrong": p11.ErrSignature,
+			"swapped": tokens.ErrByteOrder, "reversed": tokens.ErrByteOrder, "little": tokens.ErrByteOrder, "wrong": tokens.ErrSignature,
 		} {
 			for _, kind := range []string{"gost256", "gost512"} {
 				m, library := newCard(t, append(settings, "key "+kind, "signature "+how)...)

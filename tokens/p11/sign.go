@@ -85,7 +85,7 @@ func mechanism(alg tokens.Algorithm, digest []byte) (*pkcs11.Mechanism, []byte, 
 }
 
 // Sign signs a digest with a key, or the message with a GOST key whose token makes the digest. A GOST signature is held against the public
-// key before it is given away: ErrSignature or ErrByteOrder when it does not hold, ErrUnsupported for a key whose public part nothing
+// key before it is given away: tokens.ErrSignature or tokens.ErrByteOrder when it does not hold, ErrUnsupported for a key whose public part nothing
 // on the token tells.
 func (s *session) Sign(ctx context.Context, id tokens.KeyID, alg tokens.Algorithm, digest []byte) ([]byte, error) {
 	mech, data, err := mechanism(alg, digest)
