@@ -243,3 +243,30 @@ func TestCryptoProContainer(t *testing.T) {
 	_, err := Parse(pfx)
 	require.ErrorIs(t, err, ErrForeign)
 }
+
+// TestEngineContainersDamaged: nobody is told that the right password is wrong, wherever another program's file is damaged. One octet is, so
+// the key or the certificates still open.
+func TestEngineContainersDamaged(t *testing.T) {
+	_, _, keyFile, certificateFile := engineKey(t, "gost2012_256", "A")
+	for _, cipher := range []string{"gost89", "kuznyechik-ctr-acpkm", "AES-256-CBC"} {
+		file := filepath.Join(t.TempDir(), "theirs.p12")
+		mustOpenSSL(t, "pkcs12", "-export", "-inkey", keyFile, "-in", certificateFile, "-out", file, "-keypbe", cipher, "-certpbe", cipher,
+			"-iter", "10", "-passout", "pass:"+password)
+		data, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for i := range data {
+			bad := bytes.Clone(data)
+			bad[i] ^= 4
+			f, err := Parse(bad)
+			if err == nil {
+				f.limit = 100_000
+				_, err = f.openForeign([]byte(password))
+			}
+			require.NotErrorIs(t, err, ErrPassword, "%s, octet %d", cipher, i)
+		}
+		f, err := Parse(data)
+		require.NoError(t, err)
+		_, _, err = f.Open([]byte("another"))
+		require.ErrorIs(t, err, ErrPassword)
+	}
+}

@@ -135,7 +135,7 @@ func (f *File) openNative(password []byte) (*Store, *Lock, error) {
 	}
 	if !l.verifies(f) {
 		defer l.Wipe()
-		return nil, nil, f.whyRefused(func(k *shrouded) ([]byte, error) { return l.open(f.family, k) })
+		return nil, nil, f.whyRefused(func(a algorithmIdentifier, ciphertext []byte) ([]byte, error) { return l.open(f.family, a, ciphertext) })
 	}
 	store, err := f.OpenWith(l)
 	if err != nil {
@@ -164,7 +164,7 @@ func (f *File) OpenWith(l *Lock) (*Store, error) {
 			store.Wipe()
 			return nil, ErrChanged
 		}
-		private, err := l.open(f.family, key.closed)
+		private, err := l.open(f.family, key.closed.algorithm, key.closed.ciphertext)
 		if err != nil || !isPrivateKeyInfo(private) {
 			clear(private)
 			store.Wipe()
@@ -181,10 +181,10 @@ func (l *Lock) verifies(f *File) bool {
 	return hmac.Equal(h.Sum(nil), f.mac.value)
 }
 
-func (l *Lock) open(f family, k *shrouded) ([]byte, error) {
-	_, enc, err := readPBES2(k.algorithm.params)
+func (l *Lock) open(f family, a algorithmIdentifier, ciphertext []byte) ([]byte, error) {
+	_, enc, err := readPBES2(a.params)
 	if err != nil {
 		return nil, err
 	}
-	return f.decrypt(l.of(f).key, enc.params, k.ciphertext)
+	return f.decrypt(l.of(f).key, enc.params, ciphertext)
 }

@@ -41,7 +41,9 @@ func (f *File) openForeign(password []byte) (*Store, error) {
 			return nil, err
 		}
 		if !good {
-			return nil, f.whyRefused(func(k *shrouded) ([]byte, error) { return decrypt(k.algorithm, password, k.ciphertext, b) })
+			return nil, f.whyRefused(func(a algorithmIdentifier, ciphertext []byte) ([]byte, error) {
+				return decrypt(a, password, ciphertext, b)
+			})
 		}
 	}
 	wrong := ErrDamaged
@@ -92,20 +94,32 @@ func (f *File) decryptAll(password []byte, b *budget) (*Store, error) {
 	return store, nil
 }
 
-// whyRefused tells damage from a wrong password after the MAC has failed: a key that opens says that the password is right.
-func (f *File) whyRefused(open func(*shrouded) ([]byte, error)) error {
+// whyRefused tells damage from a wrong password after the MAC has failed: a key or a safe that opens says that the password is right.
+func (f *File) whyRefused(open func(algorithm algorithmIdentifier, ciphertext []byte) ([]byte, error)) error {
+	damaged := fmt.Errorf("%w: the integrity check fails", ErrDamaged)
 	for _, key := range f.Keys {
 		if key.closed.plain != nil {
 			continue
 		}
-		plain, err := open(key.closed)
+		plain, err := open(key.closed.algorithm, key.closed.ciphertext)
 		if err != nil {
 			continue
 		}
 		good := isPrivateKeyInfo(plain)
 		clear(plain)
 		if good {
-			return fmt.Errorf("%w: the integrity check fails", ErrDamaged)
+			return damaged
+		}
+	}
+	for _, safe := range f.safes {
+		plain, err := open(safe.algorithm, safe.ciphertext)
+		if err != nil {
+			continue
+		}
+		_, err = toDER(plain)
+		clear(plain)
+		if err == nil {
+			return damaged
 		}
 	}
 	return ErrPassword
