@@ -26,6 +26,8 @@ type arithmetic interface {
 	inRange(d []byte) bool
 	// shorten clears the bits of a random number that q does not have.
 	shorten(k []byte)
+	// product is that of secret numbers, one after the other, modulo q.
+	product(octets []byte) []byte
 	// public is d times the base point, as x || y.
 	public(d []byte) []byte
 	// sign makes s || r, both big-endian, with the nonce k; false when either is zero.

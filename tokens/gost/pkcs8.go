@@ -61,10 +61,7 @@ func (k *PrivateKey) MarshalPKCS8() []byte {
 func readScalar(set *ParameterSet, octets []byte) ([]byte, error) {
 	n := set.Size()
 	// The length goes first: a scalar may well begin with the octets of a tag.
-	switch {
-	case len(octets) == n:
-		return bytes.Clone(octets), nil
-	case len(octets)%n == 0 && len(octets) > 0:
+	if len(octets)%n == 0 && len(octets) > 0 {
 		return unmask(set, octets), nil
 	}
 	var element asn1.RawValue
@@ -92,6 +89,15 @@ func readScalar(set *ParameterSet, octets []byte) ([]byte, error) {
 		return d, nil
 	}
 	return nil, fmt.Errorf("%w: private key", ErrEncoding)
+}
+
+// unmask multiplies a masked key and its masks, each a little-endian number of set.Size() octets, modulo q
+// (R 50.1.112-2016 section 5). A key alone comes out as it is, were it q or more.
+func unmask(set *ParameterSet, octets []byte) []byte {
+	if len(octets) == set.Size() {
+		return bytes.Clone(octets)
+	}
+	return set.curve.arithmetic().product(octets)
 }
 
 func isOctetString(v asn1.RawValue) bool {

@@ -21,6 +21,21 @@ func equalMask(a, b uint64) uint64 {
 	return ((x | -x) >> 63) - 1
 }
 
+func (g *group[E]) product(octets []byte) []byte {
+	w, n := new(work[E]), g.scalars
+	defer func() { *w = work[E]{} }()
+	out := make([]byte, 8*len(w.k))
+	w.k = n.one
+	for ; len(octets) > 0; octets = octets[len(out):] {
+		setLittle(&w.d, octets)
+		n.enter(&w.d, &w.d) // reduces what is not below q
+		n.mul(&w.k, &w.k, &w.d)
+	}
+	n.leave(&w.k, &w.k)
+	putLittle(out, &w.k)
+	return out
+}
+
 // sparseDigits writes k, below 2^w - 2^width, with odd digits of less than 2^(width-1), at least width-1 zeros between them (the
 // non-adjacent form), least significant first. Its time depends on k: for public numbers.
 func sparseDigits[E limbs](k E, width uint) []int8 {
