@@ -338,19 +338,3 @@ TEXT ·half256(SB), NOSPLIT, $0-24
 	SHRQ $1, AX, R15
 	STORE4
 	RET
-
-// func cpuid7() (ebx uint32)
-TEXT ·cpuid7(SB), NOSPLIT, $0-4
-	XORL AX, AX
-	CPUID
-	CMPL AX, $7
-	JLT  none
-	MOVL $7, AX
-	XORL CX, CX
-	CPUID
-	MOVL BX, ebx+0(FP)
-	RET
-
-none:
-	MOVL $0, ebx+0(FP)
-	RET

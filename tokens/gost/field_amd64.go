@@ -48,15 +48,9 @@ func sub512(z, x, y, m *[8]uint64)
 //go:noescape
 func half512(z, x, m *[8]uint64)
 
-// cpuid7 is EBX of CPUID's leaf 7, zero where there is none.
-func cpuid7() (ebx uint32)
-
-// wide says that the processor has BMI2 (MULX) and ADX (ADCX, ADOX): bits 8 and 19 of leaf 7.
-var wide = cpuid7()&(1<<8|1<<19) == 1<<8|1<<19
-
 // accelerate puts the machine's own arithmetic into a field.
 func accelerate[E limbs](f *field[E]) {
-	if !wide {
+	if !hasWide() {
 		return
 	}
 	switch f := any(f).(type) {

@@ -1,5 +1,3 @@
-//go:build amd64 && !purego
-
 package gost
 
 import "sync"
@@ -18,7 +16,7 @@ type streebogVector struct {
 
 // streebogVectors prepares the vector code once; nil where the processor cannot run it.
 var streebogVectors = sync.OnceValue(func() *streebogVector {
-	if !streebogVectorRuns() {
+	if !hasVectors() {
 		return nil
 	}
 	v := &streebogVector{pi: pi}
@@ -49,32 +47,6 @@ func streebogMatrix(to, from int) (matrix uint64) {
 	}
 	return matrix
 }
-
-// streebogVectorRuns says whether this processor and its operating system have AVX-512 with VBMI, BW and GFNI.
-func streebogVectorRuns() bool {
-	const (
-		osxsave         = 1 << 27            // leaf 1, ecx
-		avx512f         = 1 << 16            // leaf 7, ebx
-		avx512bw        = 1 << 30            // leaf 7, ebx
-		avx512vbmi      = 1 << 1             // leaf 7, ecx
-		gfni            = 1 << 8             // leaf 7, ecx
-		registersStored = 1<<1 | 1<<2 | 7<<5 // XCR0: XMM, YMM, masks and both halves of ZMM
-	)
-	if last, _, _ := cpuid(0); last < 7 {
-		return false
-	}
-	if _, _, ecx := cpuid(1); ecx&osxsave == 0 || xgetbv()&registersStored != registersStored {
-		return false
-	}
-	_, ebx, ecx := cpuid(7)
-	return ebx&avx512f != 0 && ebx&avx512bw != 0 && ecx&avx512vbmi != 0 && ecx&gfni != 0
-}
-
-// cpuid is the instruction of this name for a leaf, subleaf 0.
-func cpuid(leaf uint32) (eax, ebx, ecx uint32)
-
-// xgetbv is the lower half of the register XCR0.
-func xgetbv() uint32
 
 // streebogCompressVector is streebogCompress in vector instructions. Its time does not depend on the data.
 //

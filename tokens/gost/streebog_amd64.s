@@ -1,23 +1,4 @@
-//go:build amd64 && !purego
-
 #include "textflag.h"
-
-// func cpuid(leaf uint32) (eax, ebx, ecx uint32)
-TEXT ·cpuid(SB), NOSPLIT, $0-20
-	MOVL leaf+0(FP), AX
-	XORL CX, CX
-	CPUID
-	MOVL AX, eax+8(FP)
-	MOVL BX, ebx+12(FP)
-	MOVL CX, ecx+16(FP)
-	RET
-
-// func xgetbv() uint32
-TEXT ·xgetbv(SB), NOSPLIT, $0-4
-	XORL CX, CX
-	XGETBV
-	MOVL AX, ret+0(FP)
-	RET
 
 // SUBSTITUTE looks each octet of X up in the 256 of Z0 to Z3: the lower seven bits choose from either half, the highest
 // bit chooses the half. The result is in A; X and K1 are spent.
