@@ -68,7 +68,7 @@ func (a *app) serve(ctx context.Context, handed bool) (err error) {
 		access, err := s.sites.Access(origin)
 		return err == nil && access == sites.Granted
 	}
-	err = ws.Serve(ctx, l, ws.Config{Agent: watchedAgent{s.agent, s.pulse}, Granted: granted, Say: say(a.words), Log: log})
+	err = ws.Serve(ctx, l, ws.Config{Agent: watchedAgent{s.agent, s.pulse}, Granted: granted, Say: say(a.words), TLS: localTLS(ctx, log), Log: log})
 	log.Info("ended")
 	return err
 }

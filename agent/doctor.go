@@ -19,6 +19,7 @@ import (
 	"github.com/perosign/pero/agent/journal"
 	"github.com/perosign/pero/agent/locale"
 	"github.com/perosign/pero/agent/sites"
+	"github.com/perosign/pero/agent/trust"
 	"github.com/perosign/pero/agent/window"
 	"github.com/perosign/pero/tokens"
 	"github.com/perosign/pero/tokens/cards"
@@ -101,6 +102,7 @@ func (d *doctor) examine(ctx context.Context) {
 	d.carriers(ctx, c)
 	d.grants(c)
 	d.anchors(c)
+	d.trust(ctx)
 }
 
 // state looks at the folder that holds the journal and the grants: a disk that is full is better known now.
@@ -322,4 +324,29 @@ func (d *doctor) anchors(c config.Config) {
 		return
 	}
 	d.find("anchors", levelOK, "anchors", locale.Values{"Number": len(c.Status.Anchors)})
+}
+
+// trust tells whether wss:// would work. No browser has to trust the local certificate, but one that did once is to go on.
+func (d *doctor) trust(ctx context.Context) {
+	t, err := trustOf(ctx)
+	if err = errors.Join(err, t.err); err != nil {
+		d.find("trust", levelProblem, "trust_bad", locale.Values{"Cause": err.Error()})
+		return
+	}
+	count := map[trust.State]int{}
+	for _, s := range t.Stores {
+		count[s.State]++
+	}
+	switch v := (locale.Values{"Trusted": count[trust.Trusted], "All": len(t.Stores)}); {
+	case count[trust.Outdated] > 0:
+		d.find("trust", levelProblem, "trust_outdated", v)
+	case count[trust.Trusted] == 0:
+		d.find("trust", levelOK, "trust_none", v)
+	case time.Now().Add(trust.Soon).After(t.Certificate.Until):
+		d.find("trust", levelNote, "trust_ends", locale.Values{"Date": d.time(t.Certificate.Until)})
+	case count[trust.Trusted] < len(t.Stores):
+		d.find("trust", levelNote, "trust_part", v)
+	default:
+		d.find("trust", levelOK, "trust", v)
+	}
 }

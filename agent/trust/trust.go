@@ -91,10 +91,13 @@ func StateOf(ctx context.Context, s Store, a *Authority) (State, error) {
 	}
 	state := Untrusted
 	for _, at := range anchors {
-		if a != nil && at.Root.Equal(a.Root) && at.Trusted {
+		switch {
+		case !at.Trusted: // the person took the trust away; the root still lies there
+		case a != nil && at.Root.Equal(a.Root):
 			return Trusted, nil
+		default:
+			state = Outdated
 		}
-		state = Outdated
 	}
 	return state, nil
 }
