@@ -1,13 +1,14 @@
-# make demo    the agent and the reference portal on this machine; Ctrl-C ends both
-# make test    everything: lint, Go tests, short fuzzing, the page's client and the portal in a real browser
-# make bench   the performance goals beside their yardsticks, as a table
+# make demo      the agent and the reference portal on this machine; Ctrl-C ends both
+# make test      everything: lint, Go tests, short fuzzing, the page's client and the portal in a real browser
+# make packages  deb and rpm in dist/
+# make bench     the performance goals beside their yardsticks, as a table
 
 GO ?= go
 export CGO_ENABLED = 1
 # The browser is Debian's; npm packages must not fetch one of their own.
 export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD = 1
 
-.PHONY: build demo deps lint unit fuzz js e2e test bench clean
+.PHONY: build demo deps lint unit fuzz js e2e test packages bench clean
 
 build:
 	$(GO) build -trimpath -o bin/pero ./agent
@@ -42,6 +43,10 @@ e2e: build
 	cd portal/e2e && npm test
 
 test: deps lint unit fuzz js e2e
+
+packages:
+	./installer/deps packages
+	./installer/packages
 
 bench: deps build
 	$(GO) run ./agent/bench
