@@ -203,6 +203,37 @@ func TestPublishedPrivateKeys(t *testing.T) {
 	}
 }
 
+// Every private key of the data's list loads; a certificate that lies beside a key is that key's.
+func TestListedPrivateKeys(t *testing.T) {
+	loaded := 0
+	for line := range strings.Lines(string(outsideFile(t, "expected.tsv"))) {
+		row := strings.Split(strings.TrimSpace(line), "\t")
+		if row[1] != "private-key" || row[4] != "valid" || strings.HasSuffix(row[0], "-enc.p8") { // key stores open those with a password
+			continue
+		}
+		key, err := gost.ParsePrivateKey(outside(t, row[0]))
+		if err != nil {
+			t.Errorf("%s: %v", row[0], err)
+			continue
+		}
+		loaded++
+		if !strings.HasPrefix(row[0], "gnutls/credentials/") {
+			continue
+		}
+		certificate, err := x509.ParseCertificate(outside(t, strings.Replace(row[0], "key-", "cert-", 1)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		public, err := gost.ParsePublicKey(certificate.RawSubjectPublicKeyInfo)
+		if err != nil || !public.Equal(key.Public()) {
+			t.Errorf("%s is not of its certificate: %v", row[0], err)
+		}
+	}
+	if loaded != 23 {
+		t.Errorf("%d keys", loaded)
+	}
+}
+
 func TestRefusedPrivateKeys(t *testing.T) {
 	kind := asn1.ObjectIdentifier{1, 2, 643, 7, 1, 1, 1, 1}
 	q := order(t, gost.CryptoProA()).FillBytes(make([]byte, 32))
