@@ -61,6 +61,15 @@ func watched(ctx context.Context) bool {
 	return err == nil && there
 }
 
+// keyMark is what a menu does not show: panels that draw the menu themselves, from the session bus, take "_" for the mark of a key
+// (com.canonical.dbusmenu, label); a menu that is a window of ours does not.
+func keyMark(ctx context.Context) string {
+	if watched(ctx) {
+		return "_"
+	}
+	return ""
+}
+
 // openAddress opens an address in the person's browser.
 func openAddress(address string) error {
 	c := exec.Command("xdg-open", address)

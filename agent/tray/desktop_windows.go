@@ -14,6 +14,9 @@ func display() bool { return true }
 // iconsShown says whether there is a place for icons.
 func iconsShown(context.Context) bool { return true }
 
+// keyMark is what a menu does not show: it underlines the next character.
+func keyMark(context.Context) string { return "&" }
+
 // openAddress opens an address in the person's browser.
 func openAddress(address string) error {
 	verb, err := windows.UTF16PtrFromString("open")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/perosign/pero/agent/local"
 	"github.com/perosign/pero/agent/locale"
@@ -89,6 +90,24 @@ func (t *tray) revoke(origin string) {
 func orNone(list []entry, none string) []entry {
 	if len(list) == 0 {
 		return []entry{{text: none}}
+	}
+	return list
+}
+
+// widest is how many characters of a line are shown.
+const widest = 100
+
+// literal has menus show texts as they are: mark is the character that would only underline the next one, "" when there is none.
+func literal(list []entry, mark string) []entry {
+	for i := range list {
+		e := &list[i]
+		if runes := []rune(e.text); len(runes) > widest {
+			e.text = string(runes[:widest-1]) + "…"
+		}
+		if mark != "" {
+			e.text = strings.ReplaceAll(e.text, mark, mark+mark)
+		}
+		e.more = literal(e.more, mark)
 	}
 	return list
 }

@@ -150,6 +150,16 @@ func TestMenuKeepsItsShape(t *testing.T) {
 	require.Equal(t, shape(with()), shape(full))
 }
 
+// Names are shown as they are, if not always as long.
+func TestMenuIsLiteral(t *testing.T) {
+	long := strings.Repeat("ж", 2*widest)
+	list := literal([]entry{{text: "my_token", more: []entry{{text: "a_b & c"}, {text: long}}}}, "_")
+	require.Equal(t, "my__token", list[0].text)
+	require.Equal(t, "a__b & c", list[0].more[0].text)
+	require.Equal(t, strings.Repeat("ж", widest-1)+"…", list[0].more[1].text)
+	require.Equal(t, "my_token", literal([]entry{{text: "my_token"}}, "")[0].text)
+}
+
 func TestPages(t *testing.T) {
 	var p pages
 	address, err := p.offer([]byte("<p>journal"))

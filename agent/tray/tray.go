@@ -47,7 +47,7 @@ func (t *tray) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case s := <-states:
-			t.menu.draw(s.Status, s.Headline(t.words), t.entries(s))
+			t.menu.draw(s.Status, s.Headline(t.words), literal(t.entries(s), keyMark(ctx)))
 			t.notices.take(s, time.Now())
 		}
 	}
