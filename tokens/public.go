@@ -19,3 +19,14 @@ func SamePublic(a, b []byte) bool {
 	q, err := gost.ParsePublicKey(b)
 	return err == nil && p.Equal(q)
 }
+
+// GOSTAlgorithm names the algorithm of a GOST key; "" for one of GOST R 34.10-2001, with which nothing is signed any more.
+func GOSTAlgorithm(key *gost.PublicKey) KeyAlgorithm {
+	switch {
+	case key.Is2001():
+		return ""
+	case key.Set().Size() == gost.Size512:
+		return GOST2012512
+	}
+	return GOST2012256
+}

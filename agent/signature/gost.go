@@ -11,26 +11,26 @@ import (
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// GOST R 34.10 with GOST R 34.11: of 2012 made and verified, of 2001 verified only. The identifiers are those of RFC 9215 and RFC 4491.
+// GOST R 34.10 with GOST R 34.11: of 2012 made and verified, of 2001 verified only.
 var (
-	oidGOST256  = asn1.ObjectIdentifier{1, 2, 643, 7, 1, 1, 1, 1}
-	oidGOST512  = asn1.ObjectIdentifier{1, 2, 643, 7, 1, 1, 1, 2}
-	oidGOST2001 = asn1.ObjectIdentifier{1, 2, 643, 2, 2, 19}
+	oidGOST256  = gost.Identifier(gost.OIDKey256)
+	oidGOST512  = gost.Identifier(gost.OIDKey512)
+	oidGOST2001 = gost.Identifier(gost.OIDKey2001)
 
-	streebog256Digest = digestOf(tokens.Streebog256, 1, 2, 643, 7, 1, 1, 2, 2)
-	streebog512Digest = digestOf(tokens.Streebog512, 1, 2, 643, 7, 1, 1, 2, 3)
-	gost94Digest      = digest{"", "GOST R 34.11-94", asn1.ObjectIdentifier{1, 2, 643, 2, 2, 9}, 32, gost.New341194}
+	streebog256Digest = digestOf(tokens.Streebog256, gost.Identifier(gost.OIDStreebog256)...)
+	streebog512Digest = digestOf(tokens.Streebog512, gost.Identifier(gost.OIDStreebog512)...)
+	gost94Digest      = digest{"", "GOST R 34.11-94", gost.Identifier(gost.OID341194), 32, gost.New341194}
 )
 
 var gostAlgorithms = []algorithm{
 	{tokens.Algorithm{Scheme: tokens.GOST, Hash: tokens.Streebog256}, streebog256Digest, "GOST R 34.10-2012, Streebog-256", oidGOST256,
-		[]identifier{{oid: oidGOST256}}, identifier{oid: asn1.ObjectIdentifier{1, 2, 643, 7, 1, 1, 3, 2}}, checkGOST},
+		[]identifier{{oid: oidGOST256}}, identifier{oid: gost.Identifier(gost.OIDSignature256)}, checkGOST},
 	// A widespread token library names a 512-bit signature by the 256-bit key. Nothing hangs on that: digestAlgorithm chose this row, and check
 	// holds it against the size of the certificate's key and of the signature.
 	{tokens.Algorithm{Scheme: tokens.GOST, Hash: tokens.Streebog512}, streebog512Digest, "GOST R 34.10-2012, Streebog-512", oidGOST512,
-		[]identifier{{oid: oidGOST512}, {oid: oidGOST256}}, identifier{oid: asn1.ObjectIdentifier{1, 2, 643, 7, 1, 1, 3, 3}}, checkGOST},
+		[]identifier{{oid: oidGOST512}, {oid: oidGOST256}}, identifier{oid: gost.Identifier(gost.OIDSignature512)}, checkGOST},
 	{tokens.Algorithm{}, gost94Digest, "GOST R 34.10-2001, GOST R 34.11-94", oidGOST2001,
-		[]identifier{{oid: oidGOST2001}}, identifier{oid: asn1.ObjectIdentifier{1, 2, 643, 2, 2, 3}}, checkGOST},
+		[]identifier{{oid: oidGOST2001}}, identifier{oid: gost.Identifier(gost.OIDSignature2001)}, checkGOST},
 }
 
 func checkGOST(key any, _ digest, sum, sig []byte) bool {
@@ -72,12 +72,12 @@ func parseGOST(spki []byte) (*publicKey, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
-	p := &publicKey{oid: oidGOST256, alg: tokens.GOST2012256, key: k}
-	switch {
-	case k.Is2001():
-		p.oid, p.alg = oidGOST2001, ""
-	case k.Set().Size() == 64:
-		p.oid, p.alg = oidGOST512, tokens.GOST2012512
+	p := &publicKey{oid: oidGOST256, alg: tokens.GOSTAlgorithm(k), key: k}
+	switch p.alg {
+	case "":
+		p.oid = oidGOST2001
+	case tokens.GOST2012512:
+		p.oid = oidGOST512
 	}
 	p.name = gostKeys[p.oid.String()] + ", " + k.Set().Name()
 	return p, nil

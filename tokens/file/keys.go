@@ -75,13 +75,7 @@ func parse(private []byte) (crypto.Signer, error) {
 // algorithmOf names the algorithm of a SubjectPublicKeyInfo; "" for one that is not offered (RSA-1024, GOST R 34.10-2001).
 func algorithmOf(public []byte) tokens.KeyAlgorithm {
 	if key, err := gost.ParsePublicKey(public); err == nil {
-		switch {
-		case key.Is2001():
-			return ""
-		case key.Set().Size() == gost.Size512:
-			return tokens.GOST2012512
-		}
-		return tokens.GOST2012256
+		return tokens.GOSTAlgorithm(key)
 	}
 	key, err := x509.ParsePKIXPublicKey(public)
 	if err != nil {
@@ -129,7 +123,7 @@ func sign(key crypto.Signer, algorithm tokens.Algorithm, digest []byte) ([]byte,
 			return ecdsa.SignASN1(rand.Reader, key, digest)
 		}
 	case *gost.PrivateKey:
-		own := algorithmOf(key.Public().(*gost.PublicKey).Marshal())
+		own := tokens.GOSTAlgorithm(key.Public().(*gost.PublicKey))
 		if algorithm.Scheme == tokens.GOST && own != "" && algorithm.Hash == tokens.HashOf(own) {
 			return key.Sign(rand.Reader, digest, nil)
 		}

@@ -24,7 +24,7 @@ var (
 type PublicKey struct {
 	set    *ParameterSet
 	xy     []byte
-	is2001 bool // came under the identifier of GOST R 34.10-2001; set by ParsePublicKey
+	is2001 bool // came as a key of GOST R 34.10-2001
 }
 
 // NewPublicKey takes a point as SubjectPublicKeyInfo and PKCS#11 carry it: x, then y, each little-endian in set.Size()

@@ -1,7 +1,12 @@
 package gost
 
+import (
+	"encoding/asn1"
+	"strings"
+)
+
 // Object identifiers of RFC 9215, RFC 9337, RFC 9548 and, for GOST R 34.10-2001 and 34.11-94, RFC 4357 and RFC 4491, in the dotted
-// form that asn1.ObjectIdentifier.String gives.
+// form that asn1.ObjectIdentifier.String gives; Identifier gives the other.
 const (
 	// Keys (SubjectPublicKeyInfo, PKCS#8); in a SignerInfo also the signature.
 	OIDKey256  = "1.2.643.7.1.1.1.1"
@@ -45,3 +50,16 @@ const (
 	OIDSBoxCryptoProD = "1.2.643.2.2.31.4"
 	OIDSBoxTC26Z      = "1.2.643.7.1.2.5.1.1"
 )
+
+// Identifier is one of the constants of this package in the form that encoding/asn1 writes.
+func Identifier(dotted string) asn1.ObjectIdentifier {
+	var id asn1.ObjectIdentifier
+	for _, arc := range strings.Split(dotted, ".") {
+		n := 0
+		for _, digit := range arc {
+			n = 10*n + int(digit-'0')
+		}
+		id = append(id, n)
+	}
+	return id
+}

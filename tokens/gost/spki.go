@@ -48,6 +48,9 @@ func ParsePublicKey(spki []byte) (*PublicKey, error) {
 // Is2001 says that the key came as one of GOST R 34.10-2001: its digest is then GOST R 34.11-94, not Streebog.
 func (k *PublicKey) Is2001() bool { return k.is2001 }
 
+// As2001 is the point as a key of GOST R 34.10-2001, for who learns that elsewhere than from a SubjectPublicKeyInfo. The set is a 256-bit one.
+func (k *PublicKey) As2001() *PublicKey { return &PublicKey{set: k.set, xy: k.xy, is2001: true} }
+
 // Marshal gives the SubjectPublicKeyInfo (DER) as RFC 9215 section 4.2 wants it written, under the parameter set the key came with.
 func (k *PublicKey) Marshal() []byte {
 	xy := must(asn1.Marshal(k.Bytes()))
@@ -63,14 +66,14 @@ func (k *PublicKey) algorithm() pkix.AlgorithmIdentifier {
 	kind, parameters := OIDKey256, []asn1.ObjectIdentifier{set}
 	switch named := set.String(); {
 	case k.is2001:
-		kind, parameters = OIDKey2001, append(parameters, parseOID(OID341194CryptoPro))
+		kind, parameters = OIDKey2001, append(parameters, Identifier(OID341194CryptoPro))
 	case k.Set().Size() == 64:
 		kind = OIDKey512
 	case strings.HasPrefix(named, "1.2.643.2.2.35.") || strings.HasPrefix(named, "1.2.643.2.2.36."):
-		parameters = append(parameters, parseOID(OIDStreebog256))
+		parameters = append(parameters, Identifier(OIDStreebog256))
 	}
 	return pkix.AlgorithmIdentifier{
-		Algorithm:  parseOID(kind),
+		Algorithm:  Identifier(kind),
 		Parameters: asn1.RawValue{FullBytes: must(asn1.Marshal(parameters))},
 	}
 }
@@ -98,19 +101,6 @@ func readAlgorithm(algorithm pkix.AlgorithmIdentifier) (set *ParameterSet, is200
 		return nil, false, fmt.Errorf("%w: %s for a key of %d octets", ErrParameterSet, set.Name(), size)
 	}
 	return set, is2001, nil
-}
-
-// parseOID reads one of the constants of this package.
-func parseOID(dotted string) asn1.ObjectIdentifier {
-	var id asn1.ObjectIdentifier
-	for _, arc := range strings.Split(dotted, ".") {
-		n := 0
-		for _, digit := range arc {
-			n = 10*n + int(digit-'0')
-		}
-		id = append(id, n)
-	}
-	return id
 }
 
 // must is for encodings of values that cannot fail.

@@ -34,7 +34,7 @@ func FuzzGOSTPublic(f *testing.F) {
 		if err != nil || !bytes.HasSuffix(value, public.Bytes()) {
 			t.Fatalf("%x: %v", spki, err)
 		}
-		if described := describeGOST(public); described != algorithm || (public.Set().Size() == 64) != (algorithm == tokens.GOST2012512) {
+		if described := tokens.GOSTAlgorithm(public); described != algorithm || (public.Set().Size() == 64) != (algorithm == tokens.GOST2012512) {
 			t.Fatalf("%q is described as %q", algorithm, described)
 		}
 	})

@@ -7,8 +7,6 @@ import (
 	"slices"
 
 	"github.com/miekg/pkcs11"
-	"golang.org/x/crypto/cryptobyte"
-	cryptobyteasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/perosign/pero/tokens"
 	"github.com/perosign/pero/tokens/gost"
@@ -73,39 +71,9 @@ func gostPublic(keyType uint, params, digest, value []byte) (tokens.KeyAlgorithm
 		return algorithm, nil
 	}
 	if algorithm == "" {
-		return algorithm, spki2001(params, digest, value)
+		public = public.As2001()
 	}
 	return algorithm, public.Marshal()
-}
-
-// spki2001 writes the SubjectPublicKeyInfo of a GOST R 34.10-2001 key (RFC 4491 section 2.3.2).
-func spki2001(params, digest, xy []byte) []byte {
-	var b cryptobyte.Builder
-	b.AddASN1(cryptobyteasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1(cryptobyteasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddASN1ObjectIdentifier(asn1.ObjectIdentifier{1, 2, 643, 2, 2, 19})
-			b.AddASN1(cryptobyteasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-				b.AddBytes(params)
-				b.AddBytes(digest)
-			})
-		})
-		b.AddASN1(cryptobyteasn1.BIT_STRING, func(b *cryptobyte.Builder) {
-			b.AddUint8(0)
-			b.AddASN1OctetString(xy)
-		})
-	})
-	return b.BytesOrPanic()
-}
-
-// describeGOST gives the algorithm of a GOST key in a certificate, and "" for GOST R 34.10-2001.
-func describeGOST(public *gost.PublicKey) tokens.KeyAlgorithm {
-	switch {
-	case public.Is2001():
-		return ""
-	case public.Set().Size() == 64:
-		return tokens.GOST2012512
-	}
-	return tokens.GOST2012256
 }
 
 // gostMechanism says how a GOST key signs: a digest in natural order by CKM_GOSTR3410, or the message by the mechanism that makes the

@@ -37,10 +37,10 @@ type size struct {
 var kinds = []kind{
 	// What signs by GOST R 34.10-2001 has the same two mechanisms; only one that knows Streebog makes keys of 2012.
 	{pkcs11.CKK_GOSTR3410, pkcs11.CKM_GOSTR3410_KEY_PAIR_GEN, pkcs11.CKM_GOSTR3410, []uint{ckmStreebog256, ckmGOSTStreebog256, ckmGOST512}, []size{
-		{algorithm: tokens.GOST2012256, bits: 256, oid: gost.CryptoProA().OID(), digest: asn1.ObjectIdentifier{1, 2, 643, 7, 1, 1, 2, 2}},
+		{algorithm: tokens.GOST2012256, bits: 256, oid: gost.CryptoProA().OID(), digest: gost.Identifier(gost.OIDStreebog256)},
 	}},
 	{ckkGOST512, ckmGOST512KeyPair, ckmGOST512, nil, []size{
-		{algorithm: tokens.GOST2012512, bits: 512, oid: gost.TC26A512().OID(), digest: asn1.ObjectIdentifier{1, 2, 643, 7, 1, 1, 2, 3}},
+		{algorithm: tokens.GOST2012512, bits: 512, oid: gost.TC26A512().OID(), digest: gost.Identifier(gost.OIDStreebog512)},
 	}},
 	{pkcs11.CKK_RSA, pkcs11.CKM_RSA_PKCS_KEY_PAIR_GEN, pkcs11.CKM_RSA_PKCS, nil, []size{
 		{algorithm: tokens.RSA2048, bits: 2048},
@@ -89,7 +89,7 @@ func belongs(algorithm tokens.KeyAlgorithm, keyType uint) bool {
 // kind of ours. GOST R 34.10-2001 is one that is known and not signed with.
 func describeSPKI(spki []byte) (tokens.KeyAlgorithm, []byte) {
 	if public, err := gost.ParsePublicKey(spki); err == nil {
-		return describeGOST(public), spki
+		return tokens.GOSTAlgorithm(public), spki
 	}
 	public, err := x509.ParsePKIXPublicKey(spki)
 	if err != nil {

@@ -1,6 +1,10 @@
 package pkcs12
 
-import "encoding/asn1"
+import (
+	"encoding/asn1"
+
+	"github.com/perosign/pero/tokens/gost"
+)
 
 // oidCryptoPro is CryptoPro CSP's own password-based encryption. The arc is RSA's, the number in it is not.
 const oidCryptoPro = "1.2.840.113549.1.12.1.80"
@@ -27,9 +31,9 @@ var (
 
 // RFC 9337, RFC 9548.
 var (
-	oidStreebog512     = asn1.ObjectIdentifier{1, 2, 643, 7, 1, 1, 2, 3}
-	oidHMACStreebog512 = asn1.ObjectIdentifier{1, 2, 643, 7, 1, 1, 4, 2}
-	oidKuznyechik      = asn1.ObjectIdentifier{1, 2, 643, 7, 1, 1, 5, 2, 1} // CTR-ACPKM
+	oidStreebog512     = gost.Identifier(gost.OIDStreebog512)
+	oidHMACStreebog512 = gost.Identifier(gost.OIDHMAC512)
+	oidKuznyechik      = gost.Identifier(gost.OIDKuznyechikCTRACPKM)
 )
 
 // Attribute types of bags, as DER contents: a foreign one may have arcs longer than a machine word.
