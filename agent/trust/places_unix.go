@@ -56,7 +56,7 @@ func Stores(quiet bool) ([]Store, error) {
 	}
 	add(chromium, Chromium)
 	if len(found) == 0 && slices.ContainsFunc(chromiums(), installed) {
-		// A browser that has not been started yet makes no database when it is: it reads one that is there.
+		// None of them was started yet. All read the one at the old place when it is there, and make their own elsewhere when not.
 		found = append(found, &nss{folder: filepath.Join(home, ".pki", "nssdb"), kind: Chromium, quiet: quiet})
 	}
 	add(firefox, Firefox)
