@@ -108,6 +108,26 @@ func FuzzCertificate(f *testing.F) {
 	})
 }
 
+// FuzzCertificates: what an authority sends holds certificates, each of which can be read, or is refused.
+func FuzzCertificates(f *testing.F) {
+	for _, c := range seeds() {
+		f.Add(pemOf("CERTIFICATE", c.Chain...))
+		f.Add(pemOf("PKCS7", cades(f, c.Key, []byte("x"), false, "")))
+		f.Add(cades(f, c.Key, []byte("x"), true, ""))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		list, err := signature.Certificates(data)
+		if err == nil && len(list) == 0 {
+			t.Fatal("no certificate and no error")
+		}
+		for _, der := range list {
+			if again, err := signature.Certificates(der); err != nil || len(again) != 1 {
+				t.Fatalf("a certificate of the list does not stand alone: %v", err)
+			}
+		}
+	})
+}
+
 // resigned: the same to-be-signed part stands in a real certificate; how the signature is written round it may vary.
 func resigned(data []byte, real map[string]bool) bool {
 	for r := range real {
