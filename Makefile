@@ -1,5 +1,6 @@
 # make demo      the agent and the reference portal on this machine; Ctrl-C ends both
 # make test      everything: lint, Go tests, short fuzzing, the page's client and the portal in a real browser
+# make container the packages on a machine of their own: a Debian that boots in a container (as root; the system is made once and kept)
 # make packages  deb and rpm in dist/
 # make bench     the performance goals beside their yardsticks, as a table
 
@@ -8,7 +9,7 @@ export CGO_ENABLED = 1
 # The browser is Debian's; npm packages must not fetch one of their own.
 export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD = 1
 
-.PHONY: build demo deps lint unit fuzz js e2e test packages bench clean
+.PHONY: build demo deps lint unit fuzz js e2e test container packages bench clean
 
 build:
 	$(GO) build -trimpath -o bin/pero ./agent
@@ -42,7 +43,10 @@ js:
 e2e: build
 	cd portal/e2e && npm test
 
-test: deps lint unit fuzz js e2e
+container:
+	PERO_CONTAINER=1 $(GO) test -count=1 -v ./installer/e2e
+
+test: deps lint unit fuzz js e2e container
 
 packages:
 	./installer/deps packages
