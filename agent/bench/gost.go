@@ -18,7 +18,7 @@ import (
 // gostSpeed is P12: Streebog-256 and GOST R 34.10-2012 signatures beside OpenSSL with gost-engine, one thread each, and whether the time
 // of a signature tells its secrets.
 func gostSpeed(ctx context.Context, s *stage) ([]row, error) {
-	if err := s.setEngine(ctx); err != nil {
+	if err := s.buildYardstick(ctx); err != nil {
 		return nil, err
 	}
 	ours, theirs := map[string][]float64{}, map[string][]float64{}
@@ -65,19 +65,15 @@ func gostSpeed(ctx context.Context, s *stage) ([]row, error) {
 	return append(rows, timing...), err
 }
 
-// setEngine builds the yardstick and writes the configuration that brings the engine.
-func (s *stage) setEngine(ctx context.Context) error {
-	const settings = "openssl_conf = c\n[c]\nengines = e\n[e]\ngost = g\n[g]\nengine_id = gost\ndefault_algorithms = ALL\n"
-	if err := os.WriteFile(s.path("gost.cnf"), []byte(settings), 0o600); err != nil {
-		return err
-	}
+// buildYardstick builds what measures the signatures of the engine.
+func (s *stage) buildYardstick(ctx context.Context) error {
 	return s.run(ctx, "gcc", "-O2", "-o", s.path("gostspeed"), filepath.Join(s.repository, "agent/bench/gostspeed/gostspeed.c"), "-lcrypto")
 }
 
 // engine is a program that has the engine.
 func (s *stage) engine(ctx context.Context, name string, args ...string) *exec.Cmd {
 	c := exec.CommandContext(ctx, name, args...)
-	c.Env = append(s.env, "OPENSSL_CONF="+s.path("gost.cnf"))
+	c.Env = append(s.env, "OPENSSL_CONF="+filepath.Join(s.repository, "testdata/gost-engine.cnf"))
 	c.Stderr = os.Stderr
 	return c
 }

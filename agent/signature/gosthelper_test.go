@@ -17,30 +17,12 @@ import (
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// engine makes every openssl that a test runs load its GOST engine.
-const engine = `openssl_conf = start
-[start]
-engines = list
-[list]
-gost = gost
-[gost]
-engine_id = gost
-default_algorithms = ALL
-[req]
-distinguished_name = name
-[name]
-`
-
+// TestMain gives every openssl that a test runs its GOST engine.
 func TestMain(m *testing.M) {
-	dir := must(os.MkdirTemp("", "pero-signature"))
-	path := filepath.Join(dir, "openssl.cnf")
-	if err := os.WriteFile(path, []byte(engine), 0o600); err != nil {
+	if err := os.Setenv("OPENSSL_CONF", must(filepath.Abs("../../testdata/gost-engine.cnf"))); err != nil {
 		panic(err)
 	}
-	_ = os.Setenv("OPENSSL_CONF", path)
-	code := m.Run()
-	_ = os.RemoveAll(dir)
-	os.Exit(code)
+	os.Exit(m.Run())
 }
 
 // gostSigners gives a key on every curve under each of its names, certified by the intermediate authority.

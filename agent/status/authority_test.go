@@ -40,22 +40,13 @@ var (
 	gost512Keys = keyKind{"GOST 512, TC26-512-C", "gost2012_512", "paramset:C", "md_gost12_512"}
 )
 
-// engine makes openssl load its GOST engine.
-const engine = `openssl_conf = start
-[start]
-engines = list
-[list]
-gost = gost
-[gost]
-engine_id = gost
-default_algorithms = ALL
-`
-
 func (a *authority) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Dir = a.dir
 	if a.kind != ecKeys {
-		cmd.Env = append(os.Environ(), "OPENSSL_CONF="+filepath.Join(a.dir, "engine.cnf"))
+		engine, err := filepath.Abs("../../testdata/gost-engine.cnf")
+		require.NoError(a.t, err)
+		cmd.Env = append(os.Environ(), "OPENSSL_CONF="+engine)
 	}
 	return cmd
 }
@@ -136,7 +127,7 @@ func newAuthorityOf(t testing.TB, kind keyKind) *authority {
 	t.Cleanup(a.server.Close)
 	a.ocsp.Store(a.responder("ca"))
 	a.crl.Store(a.list())
-	for name, content := range map[string]string{"index.txt": "", "serial": "01\n", "crlnumber": "01\n", "engine.cnf": engine,
+	for name, content := range map[string]string{"index.txt": "", "serial": "01\n", "crlnumber": "01\n",
 		"ca.cnf": strings.NewReplacer("SERVER", a.server.URL, "DIGEST", kind.digest).Replace(settings)} {
 		require.NoError(t, os.WriteFile(filepath.Join(a.dir, name), []byte(content), 0o600))
 	}

@@ -21,25 +21,8 @@ const oldMAC = "old MAC"
 // openssl runs openssl with the engine that knows GOST.
 func openssl(t testing.TB, args ...string) (string, error) {
 	t.Helper()
-	engines, err := filepath.Glob("/usr/lib/*/engines-3/gost.so")
-	require.NoError(t, err)
-	require.NotEmpty(t, engines, "run make deps")
-	config := filepath.Join(t.TempDir(), "gost.cnf")
-	require.NoError(t, os.WriteFile(config, []byte(`openssl_conf = init
-[init]
-engines = engines
-[engines]
-gost = gost
-[gost]
-engine_id = gost
-dynamic_path = `+engines[0]+`
-default_algorithms = ALL
-[req]
-distinguished_name = name
-[name]
-`), 0o600))
 	c := exec.Command("openssl", args...)
-	c.Env = append(os.Environ(), "OPENSSL_CONF="+config)
+	c.Env = append(os.Environ(), "OPENSSL_CONF=../../../testdata/gost-engine.cnf")
 	if args[0] == "pkcs12" && args[1] == oldMAC {
 		c.Env, c.Args = append(c.Env, "LEGACY_GOST_PKCS12=1"), slices.Delete(c.Args, 2, 3)
 	}
