@@ -99,9 +99,6 @@ func selfSigned(t *testing.T, key crypto.Signer) *x509.Certificate {
 	return cert
 }
 
-// engine is the configuration that gives openssl GOST.
-const engine = "openssl_conf = init\n[init]\nengines = engines\n[engines]\ngost = gost\n[gost]\ndefault_algorithms = ALL\n"
-
 // verify: what the portal calls good, openssl does too.
 func (p portal) verify(cms, content []byte) {
 	p.t.Helper()
@@ -109,11 +106,13 @@ func (p portal) verify(cms, content []byte) {
 		p.t.Fatal("openssl is not installed: run make deps")
 	}
 	dir := p.t.TempDir()
-	for name, data := range map[string][]byte{"openssl.cnf": []byte(engine), "a.p7s": cms, "a.txt": content} {
+	for name, data := range map[string][]byte{"a.p7s": cms, "a.txt": content} {
 		require.NoError(p.t, os.WriteFile(filepath.Join(dir, name), data, 0o600))
 	}
+	engine, err := filepath.Abs("../testdata/gost-engine.cnf")
+	require.NoError(p.t, err)
 	cmd := exec.Command("openssl", "cms", "-verify", "-cades", "-binary", "-inform", "DER", "-in", "a.p7s", "-content", "a.txt", "-CAfile", filepath.Join(p.state, "ca", "root.pem"), "-out", "/dev/null")
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), "OPENSSL_CONF="+filepath.Join(dir, "openssl.cnf"))
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "OPENSSL_CONF="+engine)
 	out, err := cmd.CombinedOutput()
 	require.NoError(p.t, err, string(out))
 }

@@ -18,17 +18,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// engineSettings make openssl load its GOST engine.
-const engineSettings = `openssl_conf = start
-[start]
-engines = list
-[list]
-gost = gost
-[gost]
-engine_id = gost
-default_algorithms = ALL
-`
-
 // bureau is an authority with GOST keys that is openssl with gost-engine, and judges what comes of its certificates.
 type bureau struct {
 	*house
@@ -52,9 +41,9 @@ var gostKinds = []gostKind{
 func newBureau(t *testing.T, h *house, kind gostKind) *bureau {
 	t.Helper()
 	b := &bureau{h, t.TempDir(), kind}
-	settings := filepath.Join(b.dir, "engine.cnf")
-	require.NoError(t, os.WriteFile(settings, []byte(engineSettings), 0o600))
-	t.Setenv("OPENSSL_CONF", settings)
+	engine, err := filepath.Abs("../../testdata/gost-engine.cnf")
+	require.NoError(t, err)
+	t.Setenv("OPENSSL_CONF", engine)
 	b.write("root.cnf", []byte("[req]\ndistinguished_name = dn\nx509_extensions = ext\n[dn]\n[ext]\nbasicConstraints = critical,CA:TRUE\nkeyUsage = critical,keyCertSign,cRLSign\n"))
 	openssl(t, "genpkey", "-algorithm", kind.algorithm, "-pkeyopt", kind.option, "-out", b.at("root.key"))
 	openssl(t, "req", "-x509", "-new", "-config", b.at("root.cnf"), "-key", b.at("root.key"), "-subj", "/CN=GOST root", "-days", "1000", "-out", b.at("root.pem"))

@@ -109,7 +109,6 @@ func open(t *testing.T, algorithm tokens.KeyAlgorithm) bench {
 	require.NoError(t, err)
 	mux.Handle("/ca/", a.Handler())
 	b := bench{a, folder, server.URL}
-	require.NoError(t, os.WriteFile(filepath.Join(folder, "openssl.cnf"), []byte(engine), 0o600))
 	b.file(t, "root.pem", a.Root().Raw, "CERTIFICATE")
 	b.file(t, "issuing.pem", a.Issuing().Raw, "CERTIFICATE")
 	return b
@@ -121,19 +120,6 @@ func (b bench) file(t *testing.T, name string, der []byte, kind string) string {
 	require.NoError(t, os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600))
 	return path
 }
-
-// engine is the configuration that gives openssl GOST.
-const engine = `openssl_conf = openssl_init
-[openssl_init]
-engines = engines
-[engines]
-gost = gost
-[gost]
-default_algorithms = ALL
-[req]
-distinguished_name = dn
-[dn]
-`
 
 func (b bench) openssl(t *testing.T, args ...string) string {
 	t.Helper()
@@ -147,9 +133,11 @@ func (b bench) run(t *testing.T, program string, args ...string) (string, error)
 	if _, err := exec.LookPath(program); err != nil {
 		t.Fatal(program + " is not installed: run make deps")
 	}
+	engine, err := filepath.Abs("../../testdata/gost-engine.cnf")
+	require.NoError(t, err)
 	cmd := exec.Command(program, args...)
 	cmd.Dir = b.folder
-	cmd.Env = append(os.Environ(), "OPENSSL_CONF="+filepath.Join(b.folder, "openssl.cnf"))
+	cmd.Env = append(os.Environ(), "OPENSSL_CONF="+engine)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
