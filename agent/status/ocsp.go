@@ -1,10 +1,12 @@
 package status
 
 import (
+	"bytes"
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
 	"fmt"
+	"math/big"
 	"slices"
 	"time"
 
@@ -25,6 +27,21 @@ type basicResponse struct {
 	Algorithm    asn1.RawValue
 	Signature    asn1.BitString
 	Certificates []asn1.RawValue `asn1:"explicit,tag:0,optional"`
+}
+
+// responseData is ResponseData as far as the names of the certificates that it answers about.
+type responseData struct {
+	Version    int `asn1:"explicit,tag:0,default:0,optional"`
+	Responder  asn1.RawValue
+	ProducedAt time.Time `asn1:"generalized"`
+	Answers    []struct {
+		ID struct {
+			Hash                  asn1.RawValue
+			IssuerName, IssuerKey []byte
+			Serial                *big.Int
+		}
+		Status asn1.RawValue
+	}
 }
 
 // parseOCSP gives the answer about c and who signed it: the responder, when the answer carries its certificate, else the issuer. The library checks
@@ -65,7 +82,35 @@ func parseOCSP(octets []byte, c, issuer *x509.Certificate) (*ocsp.Response, *x50
 	if err := holds(r, whole.Inside.Basic, signer); err != nil {
 		return nil, nil, fmt.Errorf("bad OCSP signature: %w", err)
 	}
-	return r, signer, nil
+	return r, signer, about(r, c, issuer)
+}
+
+// about holds the issuer that an answer names against the certificate's (RFC 6960 section 3.2): the library compares the serial number alone,
+// and one responder may answer for several authorities, whose numbers repeat.
+func about(r *ocsp.Response, c, issuer *x509.Certificate) error {
+	var data responseData
+	var key struct {
+		Algorithm asn1.RawValue
+		Bits      asn1.BitString
+	}
+	if err := errors.Join(decode(r.TBSResponseData, &data), decode(issuer.RawSubjectPublicKeyInfo, &key)); err != nil {
+		return err
+	}
+	sum := func(octets []byte) []byte {
+		h := r.IssuerHash.New()
+		h.Write(octets)
+		return h.Sum(nil)
+	}
+	for _, one := range data.Answers {
+		if one.ID.Serial.Cmp(c.SerialNumber) != 0 {
+			continue
+		}
+		if !bytes.Equal(one.ID.IssuerName, sum(c.RawIssuer)) || !bytes.Equal(one.ID.IssuerKey, sum(key.Bits.Bytes)) {
+			break
+		}
+		return nil // the first of this number is the one that was read
+	}
+	return errors.New("the answer is about a certificate of another issuer")
 }
 
 func decode(der []byte, into any) error {

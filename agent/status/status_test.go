@@ -3,6 +3,7 @@ package status
 import (
 	"bytes"
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -95,6 +96,15 @@ func answersThatDoNotHold(t *testing.T, a *authority) {
 	t.Cleanup(redirected.Close)
 	down := http.HandlerFunc(fail)
 	ok := a.responder("ca")
+	// The same number under another authority, for which the same responder answers.
+	a.openssl("ocsp", "-issuer", "stranger.pem", "-cert", "person.pem", "-no_nonce", "-reqout", "twin.req")
+	twin, err := os.ReadFile(filepath.Join(a.dir, "twin.req"))
+	require.NoError(t, err)
+	forTwin := a.responder("delegate", "-CA", "stranger.pem")
+	ofTwin := func(w http.ResponseWriter, r *http.Request) {
+		r.Body = io.NopCloser(bytes.NewReader(twin))
+		forTwin(w, r)
+	}
 
 	for name, c := range map[string]struct {
 		ocsp, crl      http.HandlerFunc
@@ -106,6 +116,7 @@ func answersThatDoNotHold(t *testing.T, a *authority) {
 		"a certificate not for answers":  {a.responder("other"), down, Unknown, "", "may not sign answers"},
 		"a stranger of the same name":    {a.responder("stranger"), down, Unknown, "", "bad OCSP signature"},
 		"the issuer, no certificate":     {a.responder("ca", "-resp_no_certs"), down, Valid, OCSP, ""},
+		"about another's certificate":    {ofTwin, down, Unknown, "", "another issuer"},
 		"a stranger, no certificate":     {a.responder("stranger", "-resp_no_certs"), down, Unknown, "", "bad OCSP signature"},
 		"an answer changed on the way":   {changed(ok), down, Unknown, "", "bad OCSP signature"},
 		"an answer and more":             {longer(ok), down, Unknown, "", "follows"},
