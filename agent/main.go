@@ -13,8 +13,13 @@ import (
 
 func main() {
 	// A child that holds a token starts beside the window the person reads; it needs neither commands nor words.
-	if len(os.Args) == 2 && os.Args[1] == tokenHostCommand {
-		os.Exit(tokenHost(os.Stdin, os.Stdout, os.Stderr))
+	if len(os.Args) == 2 {
+		switch os.Args[1] {
+		case tokenHostCommand:
+			os.Exit(tokenHost(os.Stdin, os.Stdout, os.Stderr))
+		case trustMakerCommand:
+			os.Exit(trustMaker(os.Stdin, os.Stdout, os.Stderr))
+		}
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal ends things in order, the second at once.

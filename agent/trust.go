@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,6 +22,28 @@ import (
 
 // trustEvery is how often a running agent looks whether its certificate ends.
 const trustEvery = 24 * time.Hour
+
+// trustMakerCommand is how a child of this program makes a local certificate. It is no command for people.
+const trustMakerCommand = "trust-maker"
+
+func trustMaker(in io.Reader, out, log io.Writer) int {
+	if err := trust.Make(in, out); err != nil {
+		fmt.Fprintln(log, "pero "+trustMakerCommand+":", err)
+		return exitFailed
+	}
+	return exitOK
+}
+
+// maker has a child make the certificate, so that the root's key is gone with it.
+func maker() trust.Maker {
+	return func(ctx context.Context, now time.Time) (*trust.Authority, error) {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		return trust.Child(self, trustMakerCommand)(ctx, now)
+	}
+}
 
 // trusted is the answer of "pero trust status".
 type trusted struct {
@@ -69,7 +92,7 @@ func (a *app) trustInstall(ctx context.Context) error {
 		return worded{a.words.Say("cli.trust.no_stores"), errors.New("no stores")}
 	}
 	a.announce("cli.trust.will_install", stores)
-	results, err := trust.Install(ctx, folder, stores, time.Now())
+	results, err := trust.Install(ctx, folder, maker(), stores, time.Now())
 	if err != nil {
 		return err
 	}
@@ -216,7 +239,7 @@ func localTLS(ctx context.Context, log *slog.Logger) *tls.Config {
 		log.Warn("no TLS on the port", "reason", err.Error())
 		return nil
 	}
-	_, why, err := trust.Ensure(folder, time.Now())
+	_, why, err := trust.Ensure(ctx, folder, maker(), time.Now())
 	if why != nil {
 		log.Warn("the local certificate was made anew, and has to be trusted anew: pero trust install", "reason", why.Error())
 	}
@@ -235,7 +258,7 @@ func keepTrusted(ctx context.Context, folder string, log *slog.Logger) {
 		stores, err := trust.Stores(true)
 		renewed := false
 		if err == nil {
-			renewed, err = trust.Renew(ctx, folder, stores, time.Now())
+			renewed, err = trust.Renew(ctx, folder, maker(), stores, time.Now())
 		}
 		if renewed {
 			log.Info("the local certificate was renewed")

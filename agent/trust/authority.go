@@ -39,7 +39,8 @@ type Authority struct {
 	key    *ecdsa.PrivateKey   // of all leaves
 }
 
-// New makes an authority whose leaves follow each other for five years from now.
+// New makes an authority whose leaves follow each other for five years from now. The root's key is overwritten; what the runtime copied
+// of it ends with the process (see Child).
 func New(now time.Time) (*Authority, error) {
 	root, signer, err := newRoot(now)
 	if err != nil {
@@ -125,7 +126,7 @@ func issue(t, parent *x509.Certificate, public *ecdsa.PublicKey, signer *ecdsa.P
 	return x509.ParseCertificate(der)
 }
 
-// destroy overwrites the key. What the runtime copied meanwhile is unreachable, and gone when its memory is used again.
+// destroy overwrites the key, as far as a program can reach it.
 func destroy(key *ecdsa.PrivateKey) {
 	//lint:ignore SA1019 there is no other way to reach the octets
 	words := key.D.Bits()

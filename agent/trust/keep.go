@@ -1,6 +1,7 @@
 package trust
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ const (
 var ErrOpen = errors.New("others can read the file")
 
 // Ensure gives the authority in folder. One that is missing or cannot be used as it lies there is made anew; why tells of the latter.
-func Ensure(folder string, now time.Time) (a *Authority, why error, err error) {
+func Ensure(ctx context.Context, folder string, make Maker, now time.Time) (a *Authority, why error, err error) {
 	unlock, err := lock(folder)
 	if err != nil {
 		return nil, nil, err
@@ -37,7 +38,7 @@ func Ensure(folder string, now time.Time) (a *Authority, why error, err error) {
 	if errors.Is(why, fs.ErrNotExist) {
 		why = nil
 	}
-	if a, err = New(now); err != nil {
+	if a, err = make(ctx, now); err != nil {
 		return nil, why, err
 	}
 	return a, why, write(folder, a)

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -22,8 +23,18 @@ import (
 	"github.com/perosign/pero/agent/trust"
 )
 
-// TestMain is also a process that makes authorities until it is killed.
+// inside makes authorities in this process.
+func inside(_ context.Context, now time.Time) (*trust.Authority, error) { return trust.New(now) }
+
+// TestMain is also the child that makes an authority, and a process that makes them until it is killed.
 func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == "maker" {
+		if err := trust.Make(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if folder := os.Getenv("TRUST_TEST_FOLDER"); folder != "" {
 		for {
 			unlock, err := trust.Lock(folder)
@@ -42,7 +53,7 @@ func TestMain(m *testing.M) {
 
 func ensure(t *testing.T, folder string) *trust.Authority {
 	t.Helper()
-	a, why, err := trust.Ensure(folder, time.Now())
+	a, why, err := trust.Ensure(context.Background(), folder, inside, time.Now())
 	require.NoError(t, err)
 	require.NoError(t, why)
 	return a
@@ -72,7 +83,7 @@ func TestMadeOnce(t *testing.T) {
 	var together sync.WaitGroup
 	made := make([]*trust.Authority, 8)
 	for i := range made {
-		together.Go(func() { made[i], _, _ = trust.Ensure(folder, time.Now()) })
+		together.Go(func() { made[i], _, _ = trust.Ensure(context.Background(), folder, inside, time.Now()) })
 	}
 	together.Wait()
 	for _, a := range made {
@@ -163,7 +174,7 @@ func TestWhatCannotBeUsedIsMadeAnew(t *testing.T) {
 		"a file of another thing": func() error { return os.WriteFile(path, []byte("hello"), 0o600) },
 	} {
 		require.NoError(t, spoil())
-		a, why, err := trust.Ensure(folder, time.Now())
+		a, why, err := trust.Ensure(context.Background(), folder, inside, time.Now())
 		require.NoError(t, err, name)
 		require.Error(t, why, name)
 		require.False(t, a.Root.Equal(first.Root), name)
@@ -204,10 +215,24 @@ func TestRenewedByAnother(t *testing.T) {
 	config := trust.Config(folder, func() time.Time { return now })
 	served(t, config, old.Root, now)
 	now = old.End().Add(-trust.Soon / 2)
-	_, err := trust.Install(context.Background(), folder, []trust.Store{&memory{}}, now)
+	_, err := trust.Install(context.Background(), folder, inside, []trust.Store{&memory{}}, now)
 	require.NoError(t, err)
 	a, err := trust.Read(folder)
 	require.NoError(t, err)
 	require.False(t, a.Root.Equal(old.Root))
 	served(t, config, a.Root, now)
+}
+
+func TestMadeByAChild(t *testing.T) {
+	self, err := os.Executable()
+	require.NoError(t, err)
+	now := time.Now().AddDate(1, 0, 0)
+	a, err := trust.Child(self, "maker")(t.Context(), now)
+	require.NoError(t, err)
+	require.True(t, a.At(now.Add(time.Minute)))
+	require.False(t, a.At(now.Add(-48*time.Hour)))
+	for _, command := range [][]string{{"false"}, {"true"}, {"nonexistent-maker"}, {"echo", "hello"}} {
+		_, err := trust.Child(command...)(t.Context(), now)
+		require.Error(t, err, command)
+	}
 }

@@ -72,7 +72,7 @@ func TestRenewal(t *testing.T) {
 			}
 			never := &memory{}
 			distrusted := &memory{anchors: []trust.Anchor{{Root: old.Root}}}
-			renewed, err := trust.Renew(ctx, folder, append(stores, never, distrusted), old.End().Add(-c.before))
+			renewed, err := trust.Renew(ctx, folder, inside, append(stores, never, distrusted), old.End().Add(-c.before))
 			require.Equal(t, c.renewed, renewed, err)
 			require.Equal(t, c.warning, err != nil, err)
 			require.Empty(t, never.anchors, "what the person did not ask for is not done")
@@ -96,7 +96,7 @@ func TestInstall(t *testing.T) {
 	past, err := trust.New(time.Now().AddDate(-6, 0, 0))
 	require.NoError(t, err)
 	good, bad := &memory{anchors: []trust.Anchor{{Root: past.Root, Trusted: true}}}, &memory{bad: errors.New("bad")}
-	results, err := trust.Install(ctx, folder, []trust.Store{good, bad}, time.Now())
+	results, err := trust.Install(ctx, folder, inside, []trust.Store{good, bad}, time.Now())
 	require.NoError(t, err)
 	require.True(t, results[0].Changed)
 	require.NoError(t, results[0].Err)
@@ -105,7 +105,7 @@ func TestInstall(t *testing.T) {
 	require.NoError(t, err, "it is made where there is none")
 	require.True(t, good.trusts(a.Root), "and what was there before is not any more")
 
-	results, err = trust.Install(ctx, folder, []trust.Store{good}, time.Now())
+	results, err = trust.Install(ctx, folder, inside, []trust.Store{good}, time.Now())
 	require.NoError(t, err)
 	require.False(t, results[0].Changed)
 	require.True(t, good.trusts(a.Root))

@@ -6,7 +6,7 @@
 // What a person lives through. The agent makes an Authority at its first start, and no one is asked anything: nothing trusts it. It is
 // trusted when the person says so, "pero trust install", and in that person's own stores only. Its root can vouch for localhost,
 // 127.0.0.1 and ::1 and for nothing else (critical name constraints, RFC 5280 section 4.2.1.10), and after its leaves are signed its key
-// is gone: nobody can make it vouch for more, so a long life of the root costs nothing. Browsers want leaves of about a year, so the
+// is gone with the process that made it: nobody can make it vouch for more, so a long life of the root costs nothing. Browsers want leaves of about a year, so the
 // leaves for all years are made at once, one after the other, and the agent changes over by itself: the person is asked once in
 // five years and not once a year.
 //
@@ -111,7 +111,7 @@ type Result struct {
 
 // Install has all stores trust the person's authority in folder, and nothing older of ours. An authority that is missing, ends soon or
 // cannot be used now is replaced. The error is of the authority; a store's own is in its Result.
-func Install(ctx context.Context, folder string, stores []Store, now time.Time) ([]Result, error) {
+func Install(ctx context.Context, folder string, make Maker, stores []Store, now time.Time) ([]Result, error) {
 	unlock, err := lock(folder)
 	if err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func Install(ctx context.Context, folder string, stores []Store, now time.Time) 
 	defer unlock()
 	a, err := Read(folder)
 	if err != nil || !a.At(now) || now.Add(Soon).After(a.End()) {
-		if a, err = New(now); err != nil {
+		if a, err = make(ctx, now); err != nil {
 			return nil, err
 		}
 		if err := write(folder, a); err != nil {
@@ -152,7 +152,7 @@ func Uninstall(ctx context.Context, stores []Store) []Result {
 
 // Renew replaces an authority in folder that ends within a month, and puts the new root where the old one was trusted. It leaves the
 // old one as long as it can be used when a store would ask the person or cannot be changed. It tells whether there is a new one.
-func Renew(ctx context.Context, folder string, stores []Store, now time.Time) (bool, error) {
+func Renew(ctx context.Context, folder string, make Maker, stores []Store, now time.Time) (bool, error) {
 	unlock, err := lock(folder)
 	if err != nil {
 		return false, err
@@ -163,7 +163,7 @@ func Renew(ctx context.Context, folder string, stores []Store, now time.Time) (b
 		return false, nil
 	}
 	ended := err != nil || !now.Before(old.End())
-	a, err := New(now)
+	a, err := make(ctx, now)
 	if err != nil {
 		return false, err
 	}
