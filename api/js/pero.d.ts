@@ -8,7 +8,7 @@ export type Reason =
   | 'module_crashed' | 'signature_invalid' | 'token_faulty' | 'container_foreign' | 'no_user_session' | 'no_window' | 'storage_failed' | 'internal';
 
 /** Why there is no connection. */
-export type Unreachable = 'permission_pending' | 'permission_denied' | 'absent' | 'refused' | 'certificate_untrusted';
+export type Unreachable = 'permission_pending' | 'permission_denied' | 'absent' | 'refused' | 'no_user_session' | 'certificate_untrusted';
 
 /** A finer word for an Unreachable. */
 export type UnreachableReason = Unreachable | 'insecure_page' | 'content_security_policy' | 'iframe' | 'connection_lost';

@@ -15,6 +15,7 @@ const TEXTS = {
   permission_denied: 'The browser does not let this site reach Pero on this computer. Allow it in the site settings, beside the address.',
   absent: 'Pero does not answer. Install it, or start it.',
   refused: 'Pero is running and refused this site.',
+  no_user_session: "Pero's service answers, and not Pero itself: you are not signed in to this computer's desktop, or Pero could not be started there.",
   certificate_untrusted: "The browser does not trust Pero's local certificate. Repair it with Pero's own program.",
   insecure_page: 'This page was not loaded over https, and Pero answers https pages only.',
   content_security_policy: "This page's own Content-Security-Policy forbids the connection: connect-src must name Pero's address.",
@@ -85,19 +86,25 @@ async function reach({ port, secure, signal, onState }) {
   if (globalThis.isSecureContext === false) throw unreachable('refused', 'insecure_page');
   const http = `${secure ? 'https://localhost' : 'http://127.0.0.1'}:${port}/v1/ping`;
   const url = `${secure ? 'wss://localhost' : 'ws://127.0.0.1'}:${port}/v1`;
+  const plain = `http://127.0.0.1:${port}/v1/ping`;
   let violated = false;
   const onViolation = (e) => { violated ||= [http, url, new URL(http).origin, new URL(url).origin].includes(e.blockedURI); };
   globalThis.document?.addEventListener('securitypolicyviolation', onViolation);
   onState('connecting');
   let pending = false;
   const waiting = async (attempt) => {
-    const timer = setTimeout(async () => {
-      if ((await permission()) === 'granted') return;
-      pending = true;
-      onState('permission_pending');
-    }, PENDING);
+    let timer;
+    const away = new Promise((_, reject) => {
+      timer = setTimeout(async () => {
+        // The service of several people has no certificate: where the person has no agent, it leaves TLS without an answer.
+        if (secure) ping(plain, 'cors', signal).then((who) => who === 'service' && reject(unreachable('no_user_session')), reject);
+        if ((await permission()) === 'granted') return;
+        pending = true;
+        onState('permission_pending');
+      }, PENDING);
+    });
     try {
-      return await attempt;
+      return await Promise.race([attempt, away]);
     } finally {
       clearTimeout(timer);
     }
@@ -105,6 +112,7 @@ async function reach({ port, secure, signal, onState }) {
   try {
     // Some browsers ask their question for a fetch alone.
     const pinged = await waiting(ping(http, 'cors', signal));
+    if (pinged === 'service') throw unreachable('no_user_session');
     let opened = null;
     if (pinged || !pending) opened = await waiting(open(url, signal)); // a question that was closed is not asked again
     if (opened instanceof WebSocket) return opened;
@@ -114,21 +122,25 @@ async function reach({ port, secure, signal, onState }) {
     if (pinged) throw unreachable('refused');
     if (pending) throw unreachable('permission_denied');
     if (await ping(http, 'no-cors', signal)) throw unreachable('refused');
-    if (secure && (await ping(`http://127.0.0.1:${port}/v1/ping`, 'no-cors', signal))) throw unreachable('certificate_untrusted');
+    if (secure && (await ping(plain, 'cors', signal)) === 'service') throw unreachable('no_user_session');
+    if (secure && (await ping(plain, 'no-cors', signal))) throw unreachable('certificate_untrusted');
     throw unreachable('absent');
   } finally {
     globalThis.document?.removeEventListener('securitypolicyviolation', onViolation);
   }
 }
 
-// ping is true when something answered: with 'cors', that it was Pero and let this site in.
+// ping says who answers: with 'cors' 'agent', which lets this site in, or 'service', where the person has no agent; with 'no-cors', which
+// every site may ask, 'somebody'. null: nobody, or nobody who lets this site in.
 async function ping(url, mode, signal) {
   try {
     const answer = await fetch(url, { mode, signal, credentials: 'omit', cache: 'no-store', redirect: mode === 'cors' ? 'error' : 'follow', referrerPolicy: 'no-referrer' });
-    return mode === 'no-cors' || answer.status === 204;
+    if (mode === 'no-cors') return 'somebody';
+    if (answer.status === 503 && (await answer.text()).trim() === 'no_user_session') return 'service';
+    return answer.status === 204 ? 'agent' : null;
   } catch (e) {
     signal?.throwIfAborted();
-    return false;
+    return null;
   }
 }
 

@@ -1,6 +1,7 @@
 // Readiness: whatever stands in the way has words and a next step of its own, in both languages; and a page of the public internet.
 import assert from 'node:assert/strict'
 import { chmodSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { start } from './harness.mjs'
@@ -41,6 +42,18 @@ describe('readiness', () => {
   test('no agent', async () => {
     await look(t)
     await says(t, 'agent', 'absent')
+  })
+
+  test('the service of a shared computer, and no agent of this person', async () => {
+    const service = createServer((_, r) => r.writeHead(503, { 'Access-Control-Allow-Origin': '*' }).end('no_user_session\n'))
+    await new Promise(resolve => service.listen(t.agentPort, '127.0.0.1', resolve))
+    try {
+      await look(t)
+      await says(t, 'agent', 'no_user_session')
+    } finally {
+      service.closeAllConnections()
+      await new Promise(resolve => service.close(resolve))
+    }
   })
 
   test('an agent that has not let the site in', async () => {

@@ -3,7 +3,7 @@ import { connect, check } from '/js/pero.js';
 
 export class Agent extends EventTarget {
   // state: unknown, ready, ask (the site is not let in yet), blocked, or one of the client's: permission_pending, permission_denied,
-  // absent, refused, certificate_untrusted.
+  // absent, refused, no_user_session, certificate_untrusted.
   state = 'unknown';
   pero = null;
   #opening = null; // one attempt at a time: each may be a question to the person

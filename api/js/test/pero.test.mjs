@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { createServer as createHTTP } from 'node:http';
+import { connect as connectTo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -15,21 +16,25 @@ const ARGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run
 
 let temporary;
 let program;
+let doorman;
 
 before(() => {
   assert.ok(existsSync(CHROMIUM), `${CHROMIUM} is absent: run make deps`);
   temporary = mkdtempSync(path.join(tmpdir(), 'pero-js-'));
   program = path.join(temporary, 'agent');
-  execFileSync('go', ['build', '-o', program, './test/agent'], { cwd: folder, stdio: 'inherit' });
+  doorman = path.join(temporary, 'doorman');
+  execFileSync('go', ['build', '-o', temporary, './test/agent', './test/doorman'], { cwd: folder, stdio: 'inherit' });
 });
 after(() => rmSync(temporary, { recursive: true, force: true }));
 
 // startAgent gives the ports of the agent and of the page's server.
-async function startAgent(...args) {
-  const child = spawn(program, ['-folder', folder, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
+const startAgent = (...args) => start(program, '-folder', folder, ...args);
+
+async function start(...command) {
+  const child = spawn(command[0], command.slice(1), { stdio: ['pipe', 'pipe', 'inherit'] });
   const line = await new Promise((resolve, reject) => {
     child.stdout.once('data', (b) => resolve(String(b)));
-    child.once('exit', (code) => reject(new Error(`agent ended: ${code}`)));
+    child.once('exit', (code) => reject(new Error(`${command[0]} ended: ${code}`)));
   });
   const ports = JSON.parse(line);
   return {
@@ -331,6 +336,76 @@ describe('a page that may reach the agent', () => {
   test('says certificate_untrusted when TLS fails and Pero is there', async () => {
     const got = await inPage(page, agent, async ({ connect, port, failing }) => new Function(`return (${failing})`)()(connect({ port, secure: true })), { failing });
     assert.equal(got.state, 'certificate_untrusted');
+  });
+});
+
+describe('a person without an agent, on a computer with the service', () => {
+  let agent;
+  let service;
+  before(async () => {
+    agent = await startAgent(); // for its page
+    service = await start(doorman);
+  });
+  after(async () => {
+    await service?.stop();
+    await agent?.stop();
+  });
+  const attempt = async ({ connect, check, port, secure, failing }) => {
+    const error = await new Function(`return (${failing})`)()(connect({ port, secure }));
+    return { error, found: await check({ port, secure }) };
+  };
+
+  for (const [name, permissions] of [['of this computer'], ['of the public internet, let through by the browser', ['local-network-access']]]) {
+    for (const secure of [false, true]) {
+      test(`is told so by a page ${name}, ${secure ? 'wss' : 'ws'}`, async () => {
+        const chrome = await browser(...permissions ? [`--ip-address-space-overrides=127.0.0.1:${agent.pages}=public`] : []);
+        try {
+          const context = await chrome.newContext({ bypassCSP: true });
+          if (permissions) await context.grantPermissions(permissions, { origin: agent.origin });
+          const got = await inPage(await context.newPage(), agent, attempt, { failing, secure, port: service.agent });
+          assert.deepEqual([got.error.reason, got.error.state, got.found.state], ['no_user_session', 'no_user_session', 'no_user_session']);
+          assert.match(got.error.message, /signed in/);
+          assert.equal(got.found.message, got.error.message);
+        } finally {
+          await chrome.close();
+        }
+      });
+    }
+  }
+
+  test('is told so where TLS is closed at once', async () => {
+    const hasty = createServer((plain) => plain.once('data', (first) => {
+      if (first[0] === 0x16) return plain.destroy();
+      const behind = connectTo(service.agent, '127.0.0.1', () => {
+        behind.write(first);
+        plain.pipe(behind).pipe(plain);
+      });
+      for (const s of [plain, behind]) s.on('error', () => {});
+    }));
+    await new Promise((resolve) => hasty.listen(0, '127.0.0.1', resolve));
+    const chrome = await browser();
+    try {
+      const page = await (await chrome.newContext({ bypassCSP: true })).newPage();
+      const got = await inPage(page, agent, attempt, { failing, secure: true, port: hasty.address().port });
+      assert.deepEqual([got.error.state, got.found.state], ['no_user_session', 'no_user_session']);
+    } finally {
+      await chrome.close();
+      hasty.close();
+    }
+  });
+
+  test('is not said of a stranger who answers 503', async () => {
+    const stranger = createHTTP((_, r) => r.writeHead(503, { 'Access-Control-Allow-Origin': '*' }).end('later\n'));
+    await new Promise((resolve) => stranger.listen(0, '127.0.0.1', resolve));
+    const chrome = await browser();
+    try {
+      const page = await (await chrome.newContext({ bypassCSP: true })).newPage();
+      const got = await inPage(page, agent, attempt, { failing, port: stranger.address().port });
+      assert.equal(got.error.state, 'refused');
+    } finally {
+      await chrome.close();
+      stranger.close();
+    }
   });
 });
 
