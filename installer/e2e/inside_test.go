@@ -121,10 +121,18 @@ func TestInside(t *testing.T) {
 	require.NoError(t, exec.Command("sh", "-c", "! systemctl is-enabled pero6.socket").Run())
 	run(t, "systemctl", "enable", "--now", "pero6.socket")
 
+	// Somebody trusts the local certificate.
+	store := filepath.Join(alice.home, ".pki/nssdb")
+	alice.runs(t, "mkdir", "-p", store)
+	alice.runs(t, "certutil", "-N", "-d", "sql:"+store, "--empty-password")
+	alice.runs(t, "/usr/bin/pero", "trust", "install")
+	require.Equal(t, 1, anchors(t, alice))
+
 	for _, how := range []string{"--remove", "--purge"} {
 		said := run(t, "dpkg", how, "pero")
 		t.Log(said)
 		nothingLeft(t)
+		require.Zero(t, anchors(t, alice))
 		_, err := os.Stat("/etc/pero/pero.toml")
 		if how == "--remove" {
 			require.NoError(t, err, "settings stay until a purge")
@@ -152,18 +160,20 @@ func signIn(t *testing.T, p *person) {
 	}, patience, 50*time.Millisecond, "%s is not signed in", p.name)
 }
 
+// anchors counts what a person's browsers trust that is Pero's.
+func anchors(t *testing.T, p *person) int {
+	t.Helper()
+	return strings.Count(p.runs(t, "certutil", "-L", "-d", "sql:"+filepath.Join(p.home, ".pki/nssdb")), "Pero")
+}
+
 // furnish gives a person a carrier and a PIN window that answers.
 func furnish(t *testing.T, p *person) {
 	t.Helper()
 	keys, settings := filepath.Join(p.home, ".local/share/pero/keys"), filepath.Join(p.home, ".config/pero")
-	as := func(args ...string) {
-		t.Helper()
-		run(t, "setpriv", append([]string{"--reuid", p.uid, "--regid", p.uid, "--clear-groups", "env", "HOME=" + p.home}, args...)...)
-	}
-	as("mkdir", "-p", "-m", "700", keys, settings)
+	p.runs(t, "mkdir", "-p", "-m", "700", keys, settings)
 	run(t, "install", "-o", p.name, "-g", p.name, "-m", "0600", "/e2e/"+p.name+".p12", keys)
 	window := filepath.Join(p.home, "window")
-	as("mkdir", "-m", "700", window)
+	p.runs(t, "mkdir", "-m", "700", window)
 	run(t, "install", "-o", p.name, "-g", p.name, "-m", "0755", "/e2e/pinentry", window)
 	write := func(path, text string) {
 		t.Helper()
@@ -205,8 +215,7 @@ func mainPID(t *testing.T, unit string) string {
 
 func agentPID(t *testing.T, p *person) string {
 	t.Helper()
-	return run(t, "setpriv", "--reuid", p.uid, "--regid", p.uid, "--clear-groups", "env", "XDG_RUNTIME_DIR=/run/user/"+p.uid,
-		"systemctl", "--user", "show", "--property=MainPID", "--value", "pero-agent.service")
+	return p.runs(t, "systemctl", "--user", "show", "--property=MainPID", "--value", "pero-agent.service")
 }
 
 // nothingLeft looks for all that a package must not leave behind.

@@ -22,7 +22,7 @@ import (
 
 const (
 	release  = "bookworm"
-	include  = "systemd,systemd-sysv,dbus,udev,dbus-user-session,libpam-systemd,init-system-helpers"
+	include  = "systemd,systemd-sysv,dbus,udev,dbus-user-session,libpam-systemd,init-system-helpers,libnss3-tools"
 	older    = "1.0.0"
 	newer    = "1.0.1"
 	bootTime = 4 * time.Minute

@@ -61,6 +61,13 @@ func newPerson(t *testing.T, name string) *person {
 	return &person{name, who.Uid, who.HomeDir, page}
 }
 
+// runs does something as the person.
+func (p *person) runs(t *testing.T, args ...string) string {
+	t.Helper()
+	return run(t, "setpriv", append([]string{"--reuid", p.uid, "--regid", p.uid, "--clear-groups", "env", "-i", "PATH=/usr/bin:/bin", "HOME=" + p.home,
+		"XDG_RUNTIME_DIR=/run/user/" + p.uid}, args...)...)
+}
+
 func (p *person) connect() error { return p.page.Call("Page.Connect", origin, nil) }
 
 func (p *person) holders(t *testing.T) []string {
