@@ -118,10 +118,9 @@ func newHome(t *testing.T) string {
 	return home
 }
 
-// The person's way: an agent starts, browsers reach it by ws:// and not by wss://; after "pero trust install" by both; after uninstall
-// as before.
-func TestBrowsersTrustWhenThePersonSaysSo(t *testing.T) {
-	home := newHome(t)
+// startAgent gives a way to run pero as a person whose home folder is home, an agent that answers, and its port.
+func startAgent(t *testing.T, home string) (pero func(args ...string) *exec.Cmd, agent *exec.Cmd, port string) {
+	t.Helper()
 	bin := filepath.Join(t.TempDir(), "pero")
 	out, err := exec.Command("go", "build", "-o", bin, "..").CombinedOutput()
 	require.NoError(t, err, "%s", out)
@@ -129,29 +128,36 @@ func TestBrowsersTrustWhenThePersonSaysSo(t *testing.T) {
 	require.NoError(t, err)
 	address := free.Addr().String()
 	require.NoError(t, free.Close())
-	_, port, err := net.SplitHostPort(address)
+	_, port, err = net.SplitHostPort(address)
 	require.NoError(t, err)
 	settings := filepath.Join(home, "pero.toml")
 	require.NoError(t, os.WriteFile(settings, fmt.Appendf(nil, "listen = %q\n", address), 0o600))
-	pero := func(args ...string) *exec.Cmd {
+	pero = func(args ...string) *exec.Cmd {
 		c := exec.Command(bin, append(args, "--config", settings)...)
 		c.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME=", "XDG_DATA_HOME=", "PERO_STATE_DIR="+filepath.Join(home, "state"), "LC_ALL=C.UTF-8")
 		return c
 	}
-	agent := pero("agent")
+	agent = pero("agent")
 	require.NoError(t, agent.Start())
 	t.Cleanup(func() {
 		agent.Process.Signal(syscall.SIGTERM)
 		agent.Wait()
 	})
 	require.Eventually(t, func() bool {
-		c, err := net.Dial("tcp", address)
+		r, err := http.Get("http://" + address + "/v1/ping")
 		if err == nil {
-			c.Close()
+			r.Body.Close()
 		}
 		return err == nil
 	}, 20*time.Second, 20*time.Millisecond)
+	return pero, agent, port
+}
 
+// The person's way: an agent starts, browsers reach it by ws:// and not by wss://; after "pero trust install" by both; after uninstall
+// as before.
+func TestBrowsersTrustWhenThePersonSaysSo(t *testing.T) {
+	home := newHome(t)
+	pero, _, port := startAgent(t, home)
 	plain, secure, numeric := "ws://127.0.0.1:"+port+"/v1", "wss://localhost:"+port+"/v1", "wss://127.0.0.1:"+port+"/v1"
 	look := func(trusted bool, when string) {
 		t.Helper()
