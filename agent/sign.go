@@ -71,7 +71,7 @@ func (a *app) sign(ctx context.Context, s *stack, f signFlags, files []string) e
 		return err
 	}
 	p := api.SignParams{Certificate: c.ID, Format: "cades", Packaging: "detached", Digest: f.digest}
-	if key := tokens.KeyAlgorithm(c.KeyAlgorithm); p.Digest == "" && (key == tokens.GOST2012256 || key == tokens.GOST2012512) {
+	if key := tokens.KeyAlgorithm(c.KeyAlgorithm); p.Digest == "" && key.IsGOST() {
 		p.Digest = string(tokens.HashOf(key)) // it takes no other, and the files are read once
 	}
 	if f.attached {

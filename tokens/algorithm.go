@@ -15,6 +15,9 @@ const (
 	GOST2012512 KeyAlgorithm = "gost2012-512"
 )
 
+// IsGOST says whether a is of GOST R 34.10-2012. Such a key signs by the digest of its own size and no other.
+func (a KeyAlgorithm) IsGOST() bool { return a == GOST2012256 || a == GOST2012512 }
+
 // Scheme is how a digest is signed.
 type Scheme int
 

@@ -32,18 +32,14 @@ func digestAlgorithm(member, name string) (tokens.Hash, error) {
 // digestFor reads the name of the digest that a key is to sign. A GOST key has its own and takes no other, and no other key takes that.
 func digestFor(key tokens.KeyAlgorithm, member, name string) (tokens.Hash, error) {
 	own := tokens.HashOf(key)
-	if name == "" && isGOST(key) {
+	if name == "" && key.IsGOST() {
 		return own, nil
 	}
 	h, err := digestAlgorithm(member, name)
-	if err == nil && h != own && (isGOST(key) || h == tokens.Streebog256 || h == tokens.Streebog512) {
+	if err == nil && h != own && (key.IsGOST() || h == tokens.Streebog256 || h == tokens.Streebog512) {
 		err = &api.Error{Reason: api.AlgorithmUnsupported, Member: member, Err: fmt.Errorf("a key of kind %s does not sign %s", key, h.Name())}
 	}
 	return h, err
-}
-
-func isGOST(key tokens.KeyAlgorithm) bool {
-	return key == tokens.GOST2012256 || key == tokens.GOST2012512
 }
 
 // scheme says how a key signs.

@@ -154,7 +154,7 @@ next:
 // hashing marks the GOST keys of a token that makes their digests itself.
 func (v *view) hashing(hashes bool) {
 	for _, k := range v.keys {
-		k.TokenHash = hashes && (k.Algorithm == tokens.GOST2012256 || k.Algorithm == tokens.GOST2012512)
+		k.TokenHash = hashes && k.Algorithm.IsGOST()
 	}
 }
 
