@@ -56,6 +56,9 @@ type Quirks struct {
 	FreeSlot bool `json:"freeSlot"`
 	// Wait: C_WaitForSlotEvent was seen to work and to keep no other call waiting.
 	Wait bool `json:"wait"`
+	// Stepwise: the library writes a new object on the token attribute by attribute, and a process that reads it meanwhile writes the half
+	// it read, filled with defaults, over the whole. C_CopyObject writes at once.
+	Stepwise bool `json:"stepwise"`
 }
 
 var known = sync.OnceValue(func() data {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/asn1"
 	"encoding/hex"
-	"errors"
 	"fmt"
 
 	"github.com/ThalesGroup/crypto11"
@@ -32,33 +31,45 @@ func (s *session) Generate(ctx context.Context, spec tokens.KeySpec) (made token
 		if len(there) > 0 {
 			return tokens.ErrExists
 		}
-		public, private := templates(cka, spec.Label)
-		if err := s.makePair(h, kind, size, public, private); err != nil {
+		if made, err = s.make(h, kind, size, cka, spec); err != nil {
 			// crypto11 and some modules fail after the pair was made. Nothing had this ID before.
 			half, _ := find(s.ctx, h, pkcs11.NewAttribute(pkcs11.CKA_ID, cka))
 			for _, o := range half {
 				_ = s.ctx.DestroyObject(h, o)
 			}
-			return err
 		}
-		v, err := s.survey(h)
-		if err != nil {
-			return err
-		}
-		k := v.key(spec.ID)
-		if k == nil || k.private == nil || k.Public == nil {
-			return errors.New("the token made a key pair and does not show it")
-		}
-		made = k.Key
-		return nil
+		return err
 	})
 	return made, err
 }
 
-func templates(cka []byte, label string) (public, private []*pkcs11.Attribute) {
+// make makes the pair and looks whether the token shows it.
+func (s *session) make(h pkcs11.SessionHandle, kind kind, size size, cka []byte, spec tokens.KeySpec) (made tokens.Key, err error) {
+	public, private := templates(cka, spec.Label, !s.m.quirks.Stepwise)
+	if err := s.makePair(h, kind, size, public, private); err != nil {
+		return made, err
+	}
+	if s.m.quirks.Stepwise {
+		if err := s.publishKey(h, cka); err != nil {
+			return made, err
+		}
+	}
+	v, err := s.survey(h)
+	if err != nil {
+		return made, err
+	}
+	k := v.key(spec.ID)
+	if k == nil || k.private == nil || k.Public == nil {
+		return made, fmt.Errorf("the token made a key pair and does not show it: %w", tokens.ErrStorage)
+	}
+	return k.Key, nil
+}
+
+// templates are for both halves of a pair; published says that the public one is made on the token at once.
+func templates(cka []byte, label string, published bool) (public, private []*pkcs11.Attribute) {
 	public = []*pkcs11.Attribute{
 		pkcs11.NewAttribute(pkcs11.CKA_ID, cka),
-		pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true),
+		pkcs11.NewAttribute(pkcs11.CKA_TOKEN, published),
 		pkcs11.NewAttribute(pkcs11.CKA_PRIVATE, false),
 		pkcs11.NewAttribute(pkcs11.CKA_VERIFY, true),
 	}

@@ -13,7 +13,8 @@ import (
 	"github.com/perosign/pero/tokens"
 )
 
-// Install writes a certificate under its key's CKA_ID, then its issuers without one. What is there stays as it is.
+// Install writes a certificate under its key's CKA_ID, then its issuers without one, and reads each back: ErrStorage when the
+// token does not keep one whole. What is there stays as it is; half a certificate is not there.
 func (s *session) Install(ctx context.Context, id tokens.KeyID, chain [][]byte) error {
 	if len(chain) == 0 {
 		return errors.New("install: no certificate")
@@ -41,7 +42,6 @@ func (s *session) Install(ctx context.Context, id tokens.KeyID, chain [][]byte) 
 			template := []*pkcs11.Attribute{
 				pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_CERTIFICATE),
 				pkcs11.NewAttribute(pkcs11.CKA_CERTIFICATE_TYPE, pkcs11.CKC_X_509),
-				pkcs11.NewAttribute(pkcs11.CKA_TOKEN, true),
 				pkcs11.NewAttribute(pkcs11.CKA_PRIVATE, false),
 				pkcs11.NewAttribute(pkcs11.CKA_SUBJECT, fields[i].subject),
 				pkcs11.NewAttribute(pkcs11.CKA_ISSUER, fields[i].issuer),
@@ -54,7 +54,7 @@ func (s *session) Install(ctx context.Context, id tokens.KeyID, chain [][]byte) 
 					template = append(template, pkcs11.NewAttribute(pkcs11.CKA_LABEL, k.Label))
 				}
 			}
-			_, err := s.ctx.CreateObject(h, template)
+			err := s.certify(h, template)
 			if i > 0 && is(err, pkcs11.CKR_DEVICE_MEMORY) {
 				return nil // the certificate itself is in; issuers can be had elsewhere
 			}

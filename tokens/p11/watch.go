@@ -72,6 +72,7 @@ type watcher struct {
 	last  sight
 	flags time.Time     // when flags were last read
 	cost  time.Duration // of the last restart and look
+	moved bool          // the last restart saw a change, which is not told yet
 }
 
 func (w *watcher) tick() bool {
@@ -82,14 +83,19 @@ func (w *watcher) tick() bool {
 		}
 		return w.look(deep)
 	}
-	if time.Since(w.flags) < max(restartEvery, w.cost*restartShare) {
+	pause := w.cost * restartShare
+	if w.moved {
+		pause = 0
+	}
+	if time.Since(w.flags) < max(restartEvery, pause) {
 		return false
 	}
 	begun := time.Now()
 	w.m.rescan(restartEvery / 2)
-	changed := w.look(true)
-	w.cost = time.Since(begun)
-	return changed
+	moving, settled := w.look(true), w.moved
+	w.moved, w.cost = moving, time.Since(begun)
+	// Who is told reads the objects, and the other process may be in the midst of writing them (cards.Quirks, Stepwise).
+	return settled && !moving
 }
 
 // look compares what is there with what was there.

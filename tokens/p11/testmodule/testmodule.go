@@ -36,6 +36,7 @@
 //	nocertificate 0|1   [0] certificates are hidden
 //	neighbour 0|1       [0] a second reader, before this one, whose card cannot be read
 //	sessions N          [0] how many can be open; 0: enough
+//	torn N              [0] the first N calls of C_CreateObject say CKR_OK and leave out CKA_VALUE and CKA_SUBJECT
 //	crash FUNCTION      abort() when it is called: "crash C_Sign"
 //	hang FUNCTION       it does not return while the line stands
 //	fail FUNCTION CODE  it returns CODE: "fail C_GenerateKeyPair 0x31"

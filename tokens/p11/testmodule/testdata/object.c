@@ -218,6 +218,19 @@ CK_RV C_FindObjectsFinal(CK_SESSION_HANDLE h) {
 	return CKR_OK;
 }
 
+// tear takes out what makes an object worth having, as often as the control file says.
+static void tear(object *o) {
+	static long torn;
+	if (torn >= number("torn", 0)) return;
+	torn++;
+	CK_ULONG kept = 0;
+	for (CK_ULONG i = 0; i < o->count; i++) {
+		if (o->list[i].type == CKA_VALUE || o->list[i].type == CKA_SUBJECT) free(o->list[i].pValue);
+		else o->list[kept++] = o->list[i];
+	}
+	o->count = kept;
+}
+
 // C_CreateObject takes certificates and data on the token; keys are made, not brought.
 CK_RV C_CreateObject(CK_SESSION_HANDLE h, CK_ATTRIBUTE *list, CK_ULONG count, CK_OBJECT_HANDLE *handle) {
 	ENTER("C_CreateObject");
@@ -230,7 +243,7 @@ CK_RV C_CreateObject(CK_SESSION_HANDLE h, CK_ATTRIBUTE *list, CK_ULONG count, CK
 	else if (!object_flag(o, CKA_TOKEN, 0)) e = CKR_TEMPLATE_INCONSISTENT;
 	else if (!object_get(o, CKA_VALUE)) e = CKR_TEMPLATE_INCOMPLETE;
 	else if (class == CKO_CERTIFICATE && object_number(o, CKA_CERTIFICATE_TYPE, CK_UNAVAILABLE_INFORMATION) != CKC_X_509) e = CKR_TEMPLATE_INCOMPLETE;
-	else if (!(e = object_store(o))) *handle = o->handle;
+	else if (tear(o), !(e = object_store(o))) *handle = o->handle;
 	object_free(o);
 	return e;
 }
