@@ -314,6 +314,8 @@ var (
 	grey  = color.RGBA{0xdf, 0xe4, 0xe9, 0xff}
 	amber = color.RGBA{0xf0, 0xa3, 0x1c, 0xff}
 	red   = color.RGBA{0xcf, 0x2f, 0x2f, 0xff}
+
+	highlight = color.RGBA{0x15, 0x53, 0x9e, 0xff} // of GTK's dark theme
 )
 
 // states are those of the icon, with a colour that only it has.
@@ -350,25 +352,18 @@ func withSite(s *local.State) local.State {
 // see shows each state and waits for its icon.
 func (d *desktop) see() {
 	d.t.Helper()
-	var before *image.RGBA
+	before := d.empty
 	for _, s := range states {
 		d.desk.set(s.set)
 		picture := d.until("the icon of "+s.name, func(p *image.RGBA) bool {
 			at := difference(d.empty, p)
-			if at.Empty() || at.Dy() > 60 || count(p, at, s.color) < 12 {
-				return false
-			}
-			if before != nil && difference(before, p).Empty() {
-				return false
-			}
-			d.icon = at
-			return true
+			return !at.Empty() && at.Dy() <= 60 && count(p, at, s.color) >= 12 && !difference(before, p).Empty()
 		})
+		before = d.steady()
+		d.icon = difference(d.empty, before)
 		if s.name == "busy" {
 			require.Zero(d.t, count(picture, d.icon, red)+count(picture, d.icon, amber))
 		}
-		before = d.steady()
-		d.icon = difference(d.empty, before)
 		d.save(before, d.icon.Inset(-6).Intersect(before.Bounds()), s.name)
 	}
 }
@@ -386,6 +381,33 @@ func (d *desktop) open() image.Rectangle {
 	return where
 }
 
+// told waits until the menu, as the session bus has it, begins with a text.
+func (d *desktop) told(headline string) {
+	d.t.Helper()
+	bus, err := dbus.ConnectSessionBus()
+	require.NoError(d.t, err)
+	defer bus.Close()
+	var menu string
+	for end := time.Now().Add(long); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		var items dbus.Variant
+		watcher := bus.Object("org.kde.StatusNotifierWatcher", "/StatusNotifierWatcher")
+		if err := watcher.StoreProperty("org.kde.StatusNotifierWatcher.RegisteredStatusNotifierItems", &items); err != nil {
+			continue
+		}
+		list, _ := items.Value().([]string)
+		if len(list) != 1 {
+			continue
+		}
+		name, path, _ := strings.Cut(list[0], "/")
+		call := bus.Object(name, dbus.ObjectPath("/"+path+"/Menu")).Call("com.canonical.dbusmenu.GetLayout", 0, int32(0), int32(1), []string{"label"})
+		menu = fmt.Sprint(call.Body)
+		if strings.Contains(menu, headline) {
+			return
+		}
+	}
+	d.t.Fatalf("the menu does not say %s: %s", headline, menu)
+}
+
 // close closes the menu.
 func (d *desktop) close() {
 	d.t.Helper()
@@ -395,18 +417,26 @@ func (d *desktop) close() {
 	}
 }
 
-// press presses a key and waits for it to show.
+// press presses a key and waits for the line that is chosen to be another: everything else on the screen may change by itself.
 func (d *desktop) press(key string) {
 	d.t.Helper()
-	before := d.steady()
-	for range 5 {
+	chosen := func(p *image.RGBA) (marked [480]int) {
+		for y := range marked {
+			marked[y] = count(p, image.Rect(0, y, 800, y+1), highlight)
+		}
+		return marked
+	}
+	before := chosen(d.steady())
+	for range 4 {
 		d.tool("key", key)
-		for end := time.Now().Add(5 * time.Second); time.Now().Before(end); {
-			if !difference(before, d.shot()).Empty() {
+		for end := time.Now().Add(long / 6); time.Now().Before(end); {
+			if chosen(d.shot()) != before {
 				return
 			}
 		}
 	}
+	failed := d.shot()
+	d.save(failed, failed.Bounds(), "failed")
 	d.t.Fatalf("%s shows nothing", key)
 }
 
@@ -437,7 +467,7 @@ func (d *desktop) load(address string) string {
 func TestTrayInXfce(t *testing.T) {
 	d := newDesktop(t, "xfce", "Adwaita:dark", "xfce4-panel", "--disable-wm-check")
 	notices := d.notices()
-	told := func() string {
+	notice := func() string {
 		select {
 		case text := <-notices:
 			return text
@@ -449,14 +479,19 @@ func TestTrayInXfce(t *testing.T) {
 	d.agent()
 	d.run()
 	d.see()
-	require.Equal(t, "Вставлен носитель: Рутокен_ЭЦП: USB-токен, готов", told(), "after the state without tokens")
-	require.Contains(t, told(), "Сертификат: Сертификат (Мария Иванова) закончится через 12 дней.")
+	require.Equal(t, "Вставлен носитель: Рутокен_ЭЦП: USB-токен, готов", notice(), "after the state without tokens")
+	require.Contains(t, notice(), "Сертификат: Сертификат (Мария Иванова) закончится через 12 дней.")
 
 	// Tokens and certificates are there to be read.
 	d.desk.set(withReady)
-	d.open()
+	d.until("the icon of ready", func(p *image.RGBA) bool {
+		return count(p, d.icon, blue) > count(p, d.icon, dark) && difference(d.empty, p).Dy() <= 60
+	})
+	d.told("Готово к подписи")
+	menu := d.open()
 	d.press("Down")
-	d.press("Right")
+	d.tool("key", "Right") // chooses nothing: there is nothing to choose
+	d.until("the tokens", func(p *image.RGBA) bool { return difference(d.empty, p).Dx() > menu.Dx()+100 })
 	d.save(d.steady(), image.Rect(0, 0, 760, 200), "tokens")
 	d.close()
 
@@ -503,7 +538,7 @@ func TestTrayInXfce(t *testing.T) {
 		*s = withSite(s)
 		s.Tokens = append(s.Tokens, local.Token{ID: "2", Label: "<b>Second</b>", Carrier: "smartcard", State: "ready"})
 	})
-	require.Equal(t, "Вставлен носитель: b Second /b : смарт-карта, готов", told())
+	require.Equal(t, "Вставлен носитель: b Second /b : смарт-карта, готов", notice())
 
 	// The agent goes, and comes back.
 	d.away()
@@ -512,7 +547,8 @@ func TestTrayInXfce(t *testing.T) {
 	d.until("the icon of an agent that is back", func(p *image.RGBA) bool { return count(p, d.icon, red) == 0 && count(p, d.icon, blue) >= 12 })
 
 	// The last line ends the program.
-	menu := d.open()
+	d.told("Готово к подписи")
+	menu = d.open()
 	d.tool("mousemove", fmt.Sprint(menu.Min.X+menu.Dx()/2), fmt.Sprint(menu.Max.Y-14), "click", "1")
 	select {
 	case <-d.ended:
