@@ -49,7 +49,7 @@ func run(ctx context.Context, only string, idle int, size int64) error {
 	defer s.close()
 	goals := []goal{
 		{"P1", oneSignature}, {"P2", batch}, {"P3", connections}, {"P4", pageEcho}, {"P5", startUp},
-		{"P6", memory}, {"P7", idling}, {"P8", detachedFile}, {"P9", attachedFile}, {"P10", pageUpload}, {"P12", gostSpeed},
+		{"P6", memory}, {"P7", idling}, {"P8", detachedFile}, {"P9", attachedFile}, {"P10", pageUpload}, {"P12", gostSpeed}, {"P13", doorman}, {"tray", trayAtRest},
 	}
 	w := tabwriter.NewWriter(os.Stdout, 0, 4, 1, ' ', 0)
 	fmt.Fprintln(w, "| goal\t| figure\t| yardstick\t| ratio\t| met\t|")

@@ -116,6 +116,11 @@ func (s *stage) processorTime() (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
+	return timeOf(pids)
+}
+
+// timeOf is the processor time of some processes.
+func timeOf(pids []int) (time.Duration, error) {
 	var total time.Duration
 	for _, pid := range pids {
 		// schedstat's first number: nanoseconds on a processor, of one thread (proc(5)); ticks of 10 ms would be too coarse.

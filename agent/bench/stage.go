@@ -75,7 +75,7 @@ func (s *stage) set(ctx context.Context) error {
 	if err := s.run(ctx, "go", "build", "-o", s.path("pinentry"), "./agent/window/pinentrytest/pinentry"); err != nil {
 		return err
 	}
-	for _, d := range []string{"tokens", "keys", "state"} {
+	for _, d := range []string{"tokens", "keys", "state", "runtime"} {
 		if err := os.Mkdir(s.path(d), 0o700); err != nil {
 			return err
 		}
@@ -87,7 +87,7 @@ func (s *stage) set(ctx context.Context) error {
 	if err := os.WriteFile(s.path("softhsm2.conf"), []byte(conf), 0o600); err != nil {
 		return err
 	}
-	s.env = append(os.Environ(), "SOFTHSM2_CONF="+s.path("softhsm2.conf"), "PERO_STATE_DIR="+s.path("state"), "DISPLAY=", "WAYLAND_DISPLAY=")
+	s.env = append(os.Environ(), "SOFTHSM2_CONF="+s.path("softhsm2.conf"), "PERO_STATE_DIR="+s.path("state"), "XDG_RUNTIME_DIR="+s.path("runtime"), "DISPLAY=", "WAYLAND_DISPLAY=")
 	if err := s.run(ctx, "softhsm2-util", "--init-token", "--free", "--label", "bench", "--pin", pin, "--so-pin", "12345678"); err != nil {
 		return err
 	}
