@@ -23,25 +23,32 @@ type Request struct {
 
 // Parse reads a PKCS#10 and checks its proof of possession and its key.
 func Parse(csr []byte) (*x509.CertificateRequest, error) {
+	r, _, err := parse(csr)
+	return r, err
+}
+
+// parse gives the key as acceptKey does, too.
+func parse(csr []byte) (*x509.CertificateRequest, []byte, error) {
 	r, err := x509.ParseCertificateRequest(csr)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrBadRequest, err)
+		return nil, nil, fmt.Errorf("%w: %w", ErrBadRequest, err)
 	}
-	if err := acceptKey(r); err != nil {
-		return nil, err
+	public, err := acceptKey(r)
+	if err != nil {
+		return nil, nil, err
 	}
 	switch _, err := signature.ParseCSR(csr); { // crypto/x509 cannot check GOST
 	case errors.Is(err, signature.ErrMalformed):
-		return nil, fmt.Errorf("%w: %w", ErrBadRequest, err)
+		return nil, nil, fmt.Errorf("%w: %w", ErrBadRequest, err)
 	case err != nil:
-		return nil, fmt.Errorf("%w: %w", ErrProof, err)
+		return nil, nil, fmt.Errorf("%w: %w", ErrProof, err)
 	}
-	return r, nil
+	return r, public, nil
 }
 
 // Issue gives the certificate of a request, the same one when it is asked again.
 func (a *Authority) Issue(ctx context.Context, r Request) (*x509.Certificate, error) {
-	csr, err := Parse(r.CSR)
+	csr, public, err := parse(r.CSR)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +60,7 @@ func (a *Authority) Issue(ctx context.Context, r Request) (*x509.Certificate, er
 		if err != nil {
 			return nil, fmt.Errorf("register: %w", err)
 		}
-		if e.Holder != r.Holder || !tokens.SamePublic(cert.RawSubjectPublicKeyInfo, csr.RawSubjectPublicKeyInfo) {
+		if e.Holder != r.Holder || !tokens.SamePublic(cert.RawSubjectPublicKeyInfo, public) {
 			return nil, ErrConflict
 		}
 		return cert, nil
@@ -61,7 +68,7 @@ func (a *Authority) Issue(ctx context.Context, r Request) (*x509.Certificate, er
 		return nil, err
 	}
 	now := time.Now()
-	t, err := a.citizenTemplate(r, csr, now)
+	t, err := a.citizenTemplate(r, csr, public, now)
 	if err != nil {
 		return nil, err
 	}

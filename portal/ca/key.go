@@ -1,6 +1,7 @@
 package ca
 
 import (
+	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -8,10 +9,13 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/tokens"
@@ -109,29 +113,54 @@ func writeKey(path string, key signer) error {
 	return write(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: octets}), 0o600)
 }
 
-// acceptKey says whether a request's key may be certified.
-func acceptKey(r *x509.CertificateRequest) error {
+// testSets are the curves of the standard's worked examples: their numbers were never meant for keys.
+var testSets = []string{"1.2.643.2.2.35.0", "1.2.643.7.1.2.1.2.0"}
+
+// acceptKey gives a request's key (SubjectPublicKeyInfo, DER) as the certificate says it, or ErrKey when it may not be certified. It is written
+// anew: what more, or else, a request has in its encoding would make a certificate that other programs cannot read.
+func acceptKey(r *x509.CertificateRequest) ([]byte, error) {
 	switch k := r.PublicKey.(type) {
 	case *rsa.PublicKey:
 		if n := k.N.BitLen(); n < 2048 || n > 8192 || k.E < 65537 {
-			return fmt.Errorf("%w: RSA of %d bits with exponent %d; 2048 to 8192 bits and 65537 are", ErrKey, n, k.E)
+			return nil, fmt.Errorf("%w: RSA of %d bits with exponent %d; 2048 to 8192 bits and 65537 are", ErrKey, n, k.E)
 		}
 	case *ecdsa.PublicKey:
 		switch k.Curve {
 		case elliptic.P256(), elliptic.P384(), elliptic.P521():
 		default:
-			return fmt.Errorf("%w: curve %s; P-256, P-384 and P-521 are", ErrKey, k.Params().Name)
+			return nil, fmt.Errorf("%w: curve %s; P-256, P-384 and P-521 are", ErrKey, k.Params().Name)
 		}
 	case nil: // unknown to crypto/x509
-		g, err := gost.ParsePublicKey(r.RawSubjectPublicKeyInfo)
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrKey, err)
-		}
-		if g.Is2001() {
-			return fmt.Errorf("%w: GOST R 34.10-2001; 34.10-2012 is", ErrKey)
-		}
+		return acceptGOST(r.RawSubjectPublicKeyInfo)
 	default:
-		return fmt.Errorf("%w: %T", ErrKey, k)
+		return nil, fmt.Errorf("%w: %T", ErrKey, k)
 	}
-	return nil
+	public, err := x509.MarshalPKIXPublicKey(r.PublicKey)
+	if err != nil || !bytes.Equal(public, r.RawSubjectPublicKeyInfo) { // there is one way to write these keys
+		return nil, fmt.Errorf("%w: not its DER encoding", ErrKey)
+	}
+	return public, nil
+}
+
+func acceptGOST(public []byte) ([]byte, error) {
+	key, err := gost.ParsePublicKey(public)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrKey, err)
+	}
+	var info struct {
+		Algorithm pkix.AlgorithmIdentifier
+		Key       asn1.BitString
+	}
+	if _, err := asn1.Unmarshal(public, &info); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrKey, err)
+	}
+	switch kind, set := info.Algorithm.Algorithm.String(), key.Set().OID().String(); {
+	case key.Is2001():
+		return nil, fmt.Errorf("%w: GOST R 34.10-2001; 34.10-2012 is", ErrKey)
+	case kind != gost.OIDKey256 && kind != gost.OIDKey512:
+		return nil, fmt.Errorf("%w: %s, a key of key agreement", ErrKey, kind)
+	case slices.Contains(testSets, set):
+		return nil, fmt.Errorf("%w: parameter set %s, which is for tests", ErrKey, set)
+	}
+	return key.Marshal(), nil
 }

@@ -78,9 +78,9 @@ func responderTemplate(public, issuer []byte, now time.Time) (template, error) {
 	return template{newSerial(), subject, now.Add(-time.Minute), now.Add(responderLife), public, x.list}, x.err
 }
 
-// citizenTemplate is what a citizen's certificate says. Nothing but the key and the name of the signing tool comes from the request.
-func (a *Authority) citizenTemplate(r Request, csr *x509.CertificateRequest, now time.Time) (template, error) {
-	t := template{serial: newSerial(), subject: r.Subject, public: csr.RawSubjectPublicKeyInfo,
+// citizenTemplate is what a citizen's certificate says. Nothing but the key public and the name of the signing tool comes from the request.
+func (a *Authority) citizenTemplate(r Request, csr *x509.CertificateRequest, public []byte, now time.Time) (template, error) {
+	t := template{serial: newSerial(), subject: r.Subject, public: public,
 		notBefore: now.Add(-time.Minute).Truncate(time.Second), notAfter: now.Add(a.life).Truncate(time.Second)}
 	var x extensions
 	x.authorityOf(-1)
@@ -100,12 +100,13 @@ func (a *Authority) citizenTemplate(r Request, csr *x509.CertificateRequest, now
 	return t, x.err
 }
 
-// signTool is the name of the requester's tool: the one thing of the request that is the requester's to say (up to 200 characters).
+// signTool is the name of the requester's tool: the one thing of the request that is the requester's to say (up to 200 characters that can all
+// be seen: it is shown in lists and letters, where a line break or a turn of the writing direction would lie).
 func signTool(csr *x509.CertificateRequest) string {
 	for _, e := range csr.Extensions {
 		var s string
 		if e.Id.Equal(oidSubjectSignTool) {
-			if rest, err := asn1.Unmarshal(e.Value, &s); err == nil && len(rest) == 0 && s != "" && len([]rune(s)) <= 200 {
+			if rest, err := asn1.Unmarshal(e.Value, &s); err == nil && len(rest) == 0 && s != "" && len([]rune(s)) <= 200 && names.Visible(s, "") == s {
 				return s
 			}
 		}
