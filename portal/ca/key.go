@@ -1,7 +1,6 @@
 package ca
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -116,8 +115,7 @@ func writeKey(path string, key signer) error {
 // testSets are the curves of the standard's worked examples: their numbers were never meant for keys.
 var testSets = []string{"1.2.643.2.2.35.0", "1.2.643.7.1.2.1.2.0"}
 
-// acceptKey gives a request's key (SubjectPublicKeyInfo, DER) as the certificate says it, or ErrKey when it may not be certified. It is written
-// anew: what more, or else, a request has in its encoding would make a certificate that other programs cannot read.
+// acceptKey gives a request's key (SubjectPublicKeyInfo, DER) as the certificate says it, or ErrKey when it may not be certified.
 func acceptKey(r *x509.CertificateRequest) ([]byte, error) {
 	switch k := r.PublicKey.(type) {
 	case *rsa.PublicKey:
@@ -135,13 +133,10 @@ func acceptKey(r *x509.CertificateRequest) ([]byte, error) {
 	default:
 		return nil, fmt.Errorf("%w: %T", ErrKey, k)
 	}
-	public, err := x509.MarshalPKIXPublicKey(r.PublicKey)
-	if err != nil || !bytes.Equal(public, r.RawSubjectPublicKeyInfo) { // there is one way to write these keys
-		return nil, fmt.Errorf("%w: not its DER encoding", ErrKey)
-	}
-	return public, nil
+	return r.RawSubjectPublicKeyInfo, nil
 }
 
+// acceptGOST writes the key anew: what more, or else, a request has in its encoding would make a certificate that other programs cannot read.
 func acceptGOST(public []byte) ([]byte, error) {
 	key, err := gost.ParsePublicKey(public)
 	if err != nil {

@@ -2,7 +2,6 @@ package ca_test
 
 import (
 	"context"
-	"crypto"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -104,26 +103,6 @@ func TestKeysAreCertifiedInTheirOwnEncoding(t *testing.T) {
 		_, err := b.Issue(t.Context(), ca.Request{ID: name, Holder: "1", CSR: csr, Subject: approved(t)})
 		require.ErrorIs(t, err, ca.ErrKey, name)
 	}
-	// crypto/x509 reads over an element too many in the AlgorithmIdentifier.
-	ec := newP256(t)
-	var info struct {
-		Algorithm struct {
-			Kind, Curve asn1.ObjectIdentifier
-			More        int `asn1:"optional"`
-		}
-		Key asn1.BitString
-	}
-	_, err := asn1.Unmarshal(spki(t, ec), &info)
-	require.NoError(t, err)
-	info.Algorithm.More = 7
-	odd, err := asn1.Marshal(info)
-	require.NoError(t, err)
-	csr, err := signature.Signed(t.Context(), spki(t, ec), tokens.Algorithm{Scheme: tokens.ECDSA, Hash: tokens.SHA256}, func(_ context.Context, digest []byte) ([]byte, error) {
-		return ec.Sign(rand.Reader, digest, crypto.SHA256)
-	}, requestInfo(t, odd))
-	require.NoError(t, err)
-	_, err = b.Issue(t.Context(), ca.Request{ID: "odd", Holder: "1", CSR: csr, Subject: approved(t)})
-	require.ErrorIs(t, err, ca.ErrKey)
 }
 
 // What cannot be seen is no name of a tool: the authority's own stands in its place.
