@@ -2,6 +2,7 @@
 # make test      everything: lint, Go tests, short fuzzing, the page's client and the portal in a real browser
 # make container the packages on a machine of their own: a Debian that boots in a container (as root; the system is made once and kept)
 # make packages  deb and rpm in dist/
+# make windows   programs and installer for Windows in dist/windows, tried under Wine
 # make bench     the performance goals beside their yardsticks, as a table
 
 GO ?= go
@@ -9,7 +10,7 @@ export CGO_ENABLED = 1
 # The browser is Debian's; npm packages must not fetch one of their own.
 export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD = 1
 
-.PHONY: build demo deps lint unit fuzz js e2e test container packages bench clean
+.PHONY: build demo deps lint unit fuzz js e2e test container packages windows bench clean
 
 build:
 	$(GO) build -trimpath -o bin/pero ./agent
@@ -47,6 +48,11 @@ container:
 	PERO_CONTAINER=1 $(GO) test -count=1 -v ./installer/e2e
 
 test: deps lint unit fuzz js e2e container
+
+windows:
+	./installer/deps windows
+	./installer/windows/make
+	PERO_WINDOWS=1 $(GO) test -count=1 -v -run 'Windows|Installer' ./installer/e2e
 
 packages:
 	./installer/deps packages
