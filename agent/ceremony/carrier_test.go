@@ -3,6 +3,7 @@
 package ceremony
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -47,24 +48,28 @@ func TestMain(m *testing.M) {
 func hosted(t *testing.T, kind string, wrap ...func(tokens.Store) tokens.Store) *house {
 	dir := t.TempDir()
 	module := host.Module{Name: "file", Kind: "file", Path: filepath.Join(dir, "keys")}
+	var environment []string
 	if kind == "pkcs11" {
 		module = host.Module{Name: "SoftHSM", Kind: "pkcs11", Path: softhsm}
 		require.FileExists(t, softhsm, "run make deps")
 		objects, conf := filepath.Join(dir, "tokens"), filepath.Join(dir, "softhsm2.conf")
 		require.NoError(t, os.Mkdir(objects, 0o700))
 		require.NoError(t, os.WriteFile(conf, []byte("directories.tokendir = "+objects+"\nobjectstore.backend = file\nlog.level = ERROR\n"), 0o600))
-		t.Setenv("SOFTHSM2_CONF", conf)
-		out, err := exec.Command("softhsm2-util", "--init-token", "--free", "--label", "card", "--pin", pin, "--so-pin", "87654321").CombinedOutput()
+		environment = append(environment, "SOFTHSM2_CONF="+conf)
+		c := exec.Command("softhsm2-util", "--init-token", "--free", "--label", "card", "--pin", pin, "--so-pin", "87654321")
+		c.Env = append(os.Environ(), environment...)
+		out, err := c.CombinedOutput()
 		require.NoError(t, err, "%s: run make deps", out)
 	}
-	return furnish(t, dir, &scripted{}, hostedModule(t, module), wrap...)
+	return furnish(t, dir, &scripted{}, hostedModule(t, module, environment...), wrap...)
 }
 
-func hostedModule(t *testing.T, module host.Module) *host.Store {
+// hostedModule puts environment into the token-hosts alone: tests that wait for one to come back may run side by side.
+func hostedModule(t *testing.T, module host.Module, environment ...string) *host.Store {
 	t.Helper()
 	self, err := os.Executable()
 	require.NoError(t, err)
-	store := host.New(host.Options{Command: []string{self, "token-host"}, Module: module})
+	store := host.New(host.Options{Command: append(append([]string{"/usr/bin/env"}, environment...), self, "token-host"), Module: module})
 	t.Cleanup(func() { store.Close() })
 	return store
 }
@@ -121,11 +126,13 @@ func TestCeremoniesOnCarriersInChildProcesses(t *testing.T) {
 func TestTokenHostKilledAtEachStep(t *testing.T) {
 	for _, step := range []string{"after generate", "sign", "install", "after install"} {
 		t.Run(step, func(t *testing.T) {
+			t.Parallel() // most of it is the pause before a crashed module is started again
 			killed := false
-			h := hosted(t, "pkcs11", wrapSessions(func(name string, _ []byte) error {
+			var h *house
+			h = hosted(t, "pkcs11", wrapSessions(func(name string, _ []byte) error {
 				if name == step && !killed {
 					killed = true
-					killChildren(t)
+					h.killTokenHosts()
 				}
 				return nil
 			}))
@@ -164,19 +171,27 @@ func (h *house) until(f func() error) {
 	h.t.Fatal("the module does not come back")
 }
 
-// killChildren kills the token-hosts of this process.
-func killChildren(t *testing.T) {
+// killTokenHosts kills the children of this process that have to do with the folder of the house.
+func (h *house) killTokenHosts() {
+	h.t.Helper()
 	tasks, err := filepath.Glob("/proc/self/task/*/children")
-	require.NoError(t, err)
+	require.NoError(h.t, err)
+	killed := 0
 	for _, name := range tasks {
 		list, err := os.ReadFile(name)
 		if err != nil {
 			continue // that thread has ended
 		}
-		for _, text := range strings.Fields(string(list)) {
-			pid, err := strconv.Atoi(text)
-			require.NoError(t, err)
-			require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+		for _, child := range strings.Fields(string(list)) {
+			environment, err := os.ReadFile(filepath.Join("/proc", child, "environ"))
+			if err != nil || !bytes.Contains(environment, []byte(h.dir)) {
+				continue
+			}
+			pid, err := strconv.Atoi(child)
+			require.NoError(h.t, err)
+			require.NoError(h.t, syscall.Kill(pid, syscall.SIGKILL))
+			killed++
 		}
 	}
+	require.Positive(h.t, killed)
 }
