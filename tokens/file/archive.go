@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"unicode"
@@ -48,15 +47,6 @@ func try(f *pkcs12.File, pin *tokens.PIN) error {
 	store.Wipe()
 	lock.Wipe()
 	return nil
-}
-
-func unlock(f *pkcs12.File, pin *tokens.PIN) (*pkcs12.Store, *pkcs12.Lock, error) {
-	if pin == nil {
-		return nil, nil, fmt.Errorf("no PIN given: %w", tokens.ErrPINIncorrect)
-	}
-	store, lock, err := f.Open(pin.Bytes())
-	runtime.KeepAlive(pin)
-	return store, lock, translate(err)
 }
 
 // writeNew writes a file that must not be there yet; what could not be finished is removed.

@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"runtime"
 
 	"github.com/perosign/pero/tokens"
 	"github.com/perosign/pero/tokens/file/pkcs12"
@@ -82,11 +81,10 @@ func (m *Module) Login(ctx context.Context, id tokens.ID, pin *tokens.PIN, _ fun
 	if pin == nil || len(pin.Bytes()) == 0 {
 		return nil, fmt.Errorf("open %s: no PIN given: %w", name, tokens.ErrPINIncorrect)
 	}
-	defer runtime.KeepAlive(pin) // its memory goes when nobody holds it
 	if fresh {
-		return m.folder.begin(name, pin.Bytes())
+		return m.folder.begin(name, pin)
 	}
-	s, err := m.folder.open(name, pin.Bytes())
+	s, err := m.folder.open(name, pin)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", name, err)
 	}

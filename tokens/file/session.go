@@ -14,6 +14,8 @@ import (
 	"slices"
 	"sync"
 
+	"golang.org/x/text/unicode/norm"
+
 	"github.com/perosign/pero/tokens"
 	"github.com/perosign/pero/tokens/file/pkcs12"
 )
@@ -34,27 +36,30 @@ type session struct {
 	closed  bool
 }
 
-// begin opens a key store that has no file yet.
-func (d folder) begin(name string, password []byte) (*session, error) {
-	if len(password) < MinPIN {
+// begin opens a key store that has no file yet. Its password is the PIN in composed letters, as RFC 8265 section 4.2 has passwords: the same
+// letters from another keyboard are the same password.
+func (d folder) begin(name string, pin *tokens.PIN) (*session, error) {
+	if len(pin.Bytes()) < MinPIN {
 		return nil, fmt.Errorf("make %s: %w: shorter than %d", name, tokens.ErrPINIncorrect, MinPIN)
 	}
-	lock, err := pkcs12.NewLock(password)
+	password := normal(norm.NFC, pin)
+	defer password.Wipe()
+	lock, err := pkcs12.NewLock(password.Bytes())
 	if err != nil {
 		return nil, fmt.Errorf("make %s: %w", name, translate(err))
 	}
 	return &session{folder: d, name: name, fresh: true, store: &pkcs12.Store{}, lock: lock, signers: map[tokens.KeyID]crypto.Signer{}}, nil
 }
 
-// open checks the password of a key store.
-func (d folder) open(name string, password []byte) (*session, error) {
+// open checks the PIN of a key store.
+func (d folder) open(name string, pin *tokens.PIN) (*session, error) {
 	f, data, err := d.parse(name)
 	if err != nil {
 		return nil, err
 	}
-	store, lock, err := f.Open(password)
+	store, lock, err := unlock(f, pin)
 	if err != nil {
-		return nil, translate(err)
+		return nil, err
 	}
 	if !f.Native {
 		tidy(store)
