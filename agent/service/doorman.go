@@ -32,7 +32,7 @@ const pause = 50 * time.Millisecond
 func Serve(ctx context.Context, c Config) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	d := &doorman{Config: c, limits: newLimits()}
+	d := &doorman{Config: c, limits: onTheWay(), away: turnedAway()}
 	defer context.AfterFunc(ctx, func() {
 		for _, l := range c.Ports {
 			l.Close()
@@ -51,6 +51,7 @@ func Serve(ctx context.Context, c Config) error {
 type doorman struct {
 	Config
 	limits *limits
+	away   *limits
 	open   sync.WaitGroup
 }
 
@@ -92,15 +93,19 @@ func (d *doorman) receive(ctx context.Context, c *net.TCPConn) {
 		return
 	}
 	d.open.Go(func() {
-		defer d.limits.leave(who)
 		defer c.Close()
-		if err := d.Give(ctx, who, c); err != nil {
+		err := d.Give(ctx, who, c)
+		d.limits.leave(who)
+		if err != nil {
 			level := slog.LevelWarn
 			if errors.Is(err, handover.ErrAbsent) {
 				level = slog.LevelInfo
 			}
 			d.Log.Log(ctx, level, "not handed over", "user", who.ID, "session", who.Session, "reason", err.Error())
-			turnAway(ctx, c)
+			if d.away.enter(who) {
+				defer d.away.leave(who)
+				turnAway(ctx, c)
+			}
 		}
 	})
 }

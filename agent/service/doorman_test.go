@@ -352,3 +352,34 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	end()
 	until(t, "all goroutines and files are gone", func() bool { return runtime.NumGoroutine() <= goroutines && descriptors(t) <= files })
 }
+
+// One person has many numbers: the subordinate ones of user namespaces (subuid(5)). None of them has an agent, and all of them together
+// take no place of those who have one.
+func TestManyWithoutAgentTakeNoPlace(t *testing.T) {
+	const many = 1200
+	var last atomic.Int64
+	heard := make(chan string, 1)
+	address, _ := single(t, service.Config{
+		Who: func(netip.AddrPort, netip.AddrPort) (peer.User, error) {
+			return peer.User{ID: strconv.FormatInt(last.Add(1)/100, 10)}, nil
+		},
+		Give: func(_ context.Context, u peer.User, _ *net.TCPConn) error {
+			heard <- u.ID
+			if u.ID == strconv.Itoa(many/100) {
+				return nil
+			}
+			return handover.ErrAbsent
+		},
+	})
+	for i := range many {
+		c, err := net.Dial("tcp4", address)
+		require.NoError(t, err)
+		defer c.Close()
+		select {
+		case id := <-heard:
+			require.Equal(t, strconv.Itoa((i+1)/100), id)
+		case <-time.After(20 * time.Second):
+			t.Fatalf("connection %d was refused before anybody looked for its agent", i)
+		}
+	}
+}
