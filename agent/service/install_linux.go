@@ -207,6 +207,7 @@ func systemctlOf(uid string, arguments ...string) {
 	c := exec.CommandContext(ctx, "systemctl", append([]string{"--user"}, arguments...)...)
 	c.Dir = "/"
 	c.Env = []string{"PATH=" + os.Getenv("PATH"), "XDG_RUNTIME_DIR=/run/user/" + uid}
-	c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(id), Gid: uint32(group)}}
+	// The person may trace it: with the terminal it could type there as the administrator.
+	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: &syscall.Credential{Uid: uint32(id), Gid: uint32(group)}}
 	c.Run()
 }
