@@ -62,7 +62,8 @@ func poke(c chan struct{}) {
 }
 
 // ask marks the time while a window is open.
-func (p *pulse) ask() (answered func()) {
+func (p *pulse) ask(ctx context.Context) (answered func()) {
+	findScreen(ctx)
 	p.change(func() bool { p.asking++; return true })
 	return func() { p.change(func() bool { p.asking--; return true }) }
 }
@@ -102,21 +103,27 @@ func (s watchedStore) Tokens(ctx context.Context) ([]tokens.Token, error) {
 	return list, err
 }
 
+// Expect is host.Store's: the child that it starts must know the screen already.
+func (s watchedStore) Expect(id tokens.ID) {
+	findScreen(context.Background())
+	s.Store.Expect(id)
+}
+
 // Open implements tokens.Store.
 func (s watchedStore) Open(ctx context.Context, id tokens.ID, p tokens.Prompt) (tokens.Session, error) {
-	defer s.pulse.ask()()
+	defer s.pulse.ask(ctx)()
 	return s.Store.Open(ctx, id, p)
 }
 
 // Backup implements tokens.Archive.
 func (s watchedStore) Backup(ctx context.Context, id tokens.ID, p tokens.Prompt) (string, error) {
-	defer s.pulse.ask()()
+	defer s.pulse.ask(ctx)()
 	return s.Store.Backup(ctx, id, p)
 }
 
 // Restore implements tokens.Archive.
 func (s watchedStore) Restore(ctx context.Context, p tokens.Prompt) (tokens.Token, error) {
-	defer s.pulse.ask()()
+	defer s.pulse.ask(ctx)()
 	return s.Store.Restore(ctx, p)
 }
 
@@ -128,7 +135,7 @@ type watchedAsker struct {
 
 // Confirm implements ceremony.Asker.
 func (a watchedAsker) Confirm(ctx context.Context, p tokens.Prompt, s tokens.PINState) error {
-	defer a.pulse.ask()()
+	defer a.pulse.ask(ctx)()
 	return a.Asker.Confirm(ctx, p, s)
 }
 

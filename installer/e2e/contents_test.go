@@ -82,7 +82,8 @@ func TestContents(t *testing.T) {
 	}
 	require.NoError(t, exec.Command("sh", "-n", filepath.Join(apart, "usr/lib/pero/setup")).Run())
 	if checker, err := exec.LookPath("desktop-file-validate"); err == nil {
-		run(t, checker, filepath.Join(apart, "usr/share/applications/pero-tray.desktop"), filepath.Join(apart, "etc/xdg/autostart/pero-tray.desktop"))
+		run(t, checker, filepath.Join(apart, "usr/share/applications/pero-tray.desktop"), filepath.Join(apart, "etc/xdg/autostart/pero-tray.desktop"),
+			filepath.Join(apart, "etc/xdg/autostart/pero-agent.desktop"))
 	}
 }
 

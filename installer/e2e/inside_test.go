@@ -74,8 +74,13 @@ func TestInside(t *testing.T) {
 	signIn(t, carol)
 	connects(t, carol)
 
+	// The desktop comes after the agent, and the window is on it all the same.
+	alice.runs(t, "systemctl", "--user", "set-environment", "DISPLAY=:7")
 	// An application is open while everything is killed.
 	application := alice.enroll(t)
+	shown, err := os.ReadFile(filepath.Join(alice.home, "window/transcript"))
+	require.NoError(t, err)
+	require.Contains(t, string(shown), `"display":":7"`)
 	kept := map[string]string{application: "requested"}
 	require.Equal(t, kept, alice.enrollments(t))
 

@@ -34,6 +34,7 @@ type dialog struct {
 	NotOK       string `json:"notok,omitempty"`
 	Repeat      string `json:"repeat,omitempty"`
 	Name        string `json:"name,omitempty"` // the name a file dialog proposes
+	Display     string `json:"display,omitempty"`
 }
 
 func main() {
@@ -84,8 +85,12 @@ func serve(s *script, in *bufio.Reader, out io.Writer) error {
 			d.NotOK = argument
 		case "SETREPEAT":
 			d.Repeat = argument
+		case "OPTION":
+			if name, ok := strings.CutPrefix(argument, "display="); ok {
+				d.Display = name
+			}
 		case "RESET":
-			d = dialog{}
+			d = dialog{Display: d.Display}
 		case "GETPIN", "CONFIRM", "MESSAGE":
 			d.Command = strings.ToLower(verb)
 			answer, value, err := s.next(d)
