@@ -125,8 +125,15 @@ func TestNoticesArePlain(t *testing.T) {
 }
 
 func TestOnlySitesAreOpened(t *testing.T) {
-	for _, no := range []string{"", "file:///etc/passwd", "https://", "https://a@b", "https://a/b", "--help", "javascript:alert(1)", "https://a?b", "https://a\n", "HTTPS://A b"} {
-		require.Error(t, openSite(no), "%q", no)
+	for _, no := range []string{"", "file:///etc/passwd", "https://", "https://a@b", "https://a/b", "--help", "javascript:alert(1)", "https://a?b", "https://a\n", "HTTPS://A b",
+		"http://portal.example", "http://127.0.0.1.example", `https://a"b`, "https://a&b", "https://a'b", "https://$(a)", "https://a%20b", "https://:443"} {
+		_, err := siteAddress(no)
+		require.Error(t, err, "%q", no)
+	}
+	for _, yes := range []string{"https://portal.example", "https://my_portal.example:8443", "https://[2001:db8::1]", "http://localhost:8080", "http://127.0.0.1:8080", "http://[::1]:8080", "http://a.localhost"} {
+		address, err := siteAddress(yes)
+		require.NoError(t, err)
+		require.Equal(t, yes+"/", address)
 	}
 }
 
@@ -171,6 +178,7 @@ func TestPages(t *testing.T) {
 		a, err := http.DefaultClient.Do(r)
 		require.NoError(t, err)
 		defer a.Body.Close()
+		require.True(t, a.Close, "who asks holds nothing of the icon's: others of this machine may ask as well")
 		b, err := io.ReadAll(a.Body)
 		require.NoError(t, err)
 		return a.StatusCode, string(b), a.Header

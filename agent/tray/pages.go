@@ -36,6 +36,7 @@ func (p *pages) offer(html []byte) (string, error) {
 		}
 		p.base, p.shown = "http://"+l.Addr().String(), map[string][]byte{}
 		server := &http.Server{Handler: p, ReadHeaderTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, MaxHeaderBytes: 16 << 10}
+		server.SetKeepAlivesEnabled(false)
 		p.server = server
 		go server.Serve(l)
 	}

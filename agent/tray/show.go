@@ -8,11 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"net/netip"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/perosign/pero/agent/local"
@@ -120,14 +122,28 @@ func commandLine(ctx context.Context, args ...string) (*exec.Cmd, error) {
 	return c, nil
 }
 
-// openSite opens an origin that the agent knows, and nothing else that the word could be made to mean.
+// openSite opens an origin that the agent knows.
 func openSite(origin string) error {
-	u, err := url.Parse(origin)
+	address, err := siteAddress(origin)
 	if err != nil {
 		return err
 	}
-	if u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.Scheme+"://"+u.Host != origin {
-		return fmt.Errorf("%q is not the address of a site", origin)
+	return openAddress(address)
+}
+
+// siteAddress gives the address of what may be an origin of a certificate, and of nothing else that the word could be made to mean by a
+// browser, a shell or a command line: https, or http of this machine, as the door lets in.
+func siteAddress(origin string) (string, error) {
+	u, err := url.Parse(origin)
+	if err != nil {
+		return "", err
 	}
-	return openAddress(origin + "/")
+	host := u.Hostname()
+	a, notIP := netip.ParseAddr(host)
+	own := notIP == nil && a.IsLoopback() || host == "localhost" || strings.HasSuffix(host, ".localhost")
+	if u.Scheme != "https" && !(u.Scheme == "http" && own) || host == "" || u.Scheme+"://"+u.Host != origin ||
+		strings.Trim(u.Host, "abcdefghijklmnopqrstuvwxyz0123456789-_.:[]") != "" {
+		return "", fmt.Errorf("%q is not the address of a site", origin)
+	}
+	return origin + "/", nil
 }
