@@ -54,10 +54,22 @@ func owned(agent net.Conn, who peer.User) error {
 	if err != nil {
 		return fmt.Errorf("find who listens: %w", err)
 	}
-	if listens.Session != who.Session || listens.ID != "" && who.ID != "" && listens.ID != who.ID {
+	if !owns(listens, who) {
 		return fmt.Errorf("%s in session %d listens in the place of %s in session %d", listens.ID, listens.Session, who.ID, who.Session)
 	}
 	return nil
+}
+
+// owns tells whether what listens is of the same person. Where an account is not known the session says whose it is; all but session 0,
+// which the services share, and with them everyone who comes by SSH.
+func owns(listens, who peer.User) bool {
+	if listens.Session != who.Session {
+		return false
+	}
+	if listens.ID == "" || who.ID == "" {
+		return who.Session != 0
+	}
+	return listens.ID == who.ID
 }
 
 // carry copies both ways until either side ends.
