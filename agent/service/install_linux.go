@@ -90,6 +90,19 @@ func unitText(name string) ([]byte, error) {
 	return bytes.ReplaceAll(text, []byte("="+installer.SystemdProgram+" "), []byte("="+self+" ")), nil
 }
 
+// lay writes a unit that everybody's manager can read.
+func (u unit) lay() error {
+	defer syscall.Umask(syscall.Umask(0o022))
+	text, err := unitText(u.file)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(u.to), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(u.to, text, 0o644)
+}
+
 // Install makes the account and the units. The service runs from the next start of the machine on, or from Start.
 func (s *Service) Install() error {
 	if err := s.mine(); err != nil {
@@ -99,14 +112,7 @@ func (s *Service) Install() error {
 		return fmt.Errorf("install: %s is there already", ownUnit)
 	}
 	for _, u := range units {
-		text, err := unitText(u.file)
-		if err != nil {
-			return fmt.Errorf("install: %w", err)
-		}
-		if err := os.MkdirAll(filepath.Dir(u.to), 0o755); err != nil {
-			return fmt.Errorf("install: %w", err)
-		}
-		if err := os.WriteFile(u.to, text, 0o644); err != nil {
+		if err := u.lay(); err != nil {
 			return fmt.Errorf("install: %w", err)
 		}
 	}

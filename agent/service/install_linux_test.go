@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -28,4 +29,16 @@ func TestPersonsManagerIsSpokenToWithoutTerminal(t *testing.T) {
 	require.Len(t, words, 6)
 	require.Equal(t, []string{"65534", "--user", "stop", "unit"}, append(words[:1:1], words[3:]...))
 	require.Equal(t, words[1], words[2], "it leads a session of its own")
+}
+
+// The managers of people read their units, whatever the administrator's own files are to be like.
+func TestUnitsAreForAll(t *testing.T) {
+	u := unit{"pero-agent.socket", filepath.Join(t.TempDir(), "user", "pero-agent.socket")}
+	defer syscall.Umask(syscall.Umask(0o077))
+	require.NoError(t, u.lay())
+	for path, mode := range map[string]os.FileMode{u.to: 0o644, filepath.Dir(u.to): 0o755} {
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		require.Equal(t, mode, info.Mode().Perm(), path)
+	}
 }
