@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"time"
 
 	"github.com/Microsoft/go-winio"
@@ -37,7 +36,8 @@ func (p Place) Give(ctx context.Context, who peer.User, c *net.TCPConn) error {
 		return fmt.Errorf("%w: it answered %d: %w", ErrAbsent, answer[0], err)
 	}
 	agent.SetDeadline(time.Time{})
-	return carry(ctx, agent, c)
+	carry(ctx, agent, c)
+	return nil
 }
 
 // owned makes sure that it is the session's own process that listens.
@@ -72,15 +72,14 @@ func owns(listens, who peer.User) bool {
 	return listens.ID == who.ID
 }
 
-// carry copies both ways until either side ends.
-func carry(ctx context.Context, agent net.Conn, c *net.TCPConn) error {
-	ended := make(chan error, 2)
-	go func() { _, err := io.Copy(agent, c); ended <- err }()
-	go func() { _, err := io.Copy(c, agent); ended <- err }()
-	var err error
+// carry copies both ways until either side ends, in whatever manner.
+func carry(ctx context.Context, agent net.Conn, c *net.TCPConn) {
+	ended := make(chan struct{}, 2)
+	go func() { io.Copy(agent, c); ended <- struct{}{} }()
+	go func() { io.Copy(c, agent); ended <- struct{}{} }()
 	left := 2
 	select {
-	case err = <-ended:
+	case <-ended:
 		left--
 	case <-ctx.Done():
 	}
@@ -89,8 +88,4 @@ func carry(ctx context.Context, agent net.Conn, c *net.TCPConn) error {
 	for range left {
 		<-ended
 	}
-	if errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrClosed) {
-		err = nil
-	}
-	return err
 }

@@ -24,7 +24,8 @@ type program struct {
 func (p *program) Start(m manager.Service) error {
 	log := p.log
 	if w := eventLog(m); w != nil {
-		log = slog.New(slog.NewTextHandler(w, nil))
+		// It is one log for all programs, and keeps the newest only: who connects and is refused must not fill it.
+		log = slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	}
 	place, err := handover.Default()
 	if err != nil {
