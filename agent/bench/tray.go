@@ -29,7 +29,7 @@ func trayAtRest(ctx context.Context, s *stage) ([]row, error) {
 	w.Close()
 	var number string
 	if _, err := fmt.Fscan(r, &number); err != nil {
-		return nil, fmt.Errorf("Xvfb: %w", err)
+		return nil, fmt.Errorf("start Xvfb: %w", err)
 	}
 	// The screen, the bus and the panel end with this shell's group.
 	c := exec.CommandContext(ctx, "dbus-run-session", "--", "sh", "-c", `trayer & zenity --info --text Pero & echo $!; "$0" & echo $!; wait`, filepath.Join(s.repository, "bin/pero-tray"))
