@@ -94,7 +94,7 @@ func (a *app) serviceError(err error) error {
 	for _, known := range []struct {
 		err error
 		id  string
-	}{{service.ErrNotInstalled, "cli.service.not_installed"}, {service.ErrPackaged, "cli.service.packaged"}, {service.ErrUnsupported, "cli.service.unsupported"}} {
+	}{{service.ErrNotInstalled, "cli.service.not_installed"}, {service.ErrPackaged, "cli.service.packaged"}, {service.ErrUnsupported, "cli.service.unsupported"}, {service.ErrReplaceable, "cli.service.replaceable"}} {
 		if errors.Is(err, known.err) {
 			return worded{a.words.Say(known.id, locale.Values{"Cause": err.Error()}), err}
 		}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"os/user"
 	"strings"
 
@@ -19,7 +18,7 @@ func (s *Service) configure() error {
 	if err != nil {
 		return err
 	}
-	self, err := os.Executable()
+	self, err := ownPlace()
 	if err != nil {
 		return err
 	}
@@ -34,6 +33,9 @@ func (s *Service) supported() error { return nil }
 func (s *Service) Install() error {
 	if _, err := user.Lookup(handover.Account); err != nil {
 		return fmt.Errorf("install: the account %s: %w", handover.Account, err)
+	}
+	if err := installable(); err != nil {
+		return fmt.Errorf("install: %w", err)
 	}
 	if err := s.manager.Install(); err != nil {
 		return fmt.Errorf("install: %w", err)

@@ -77,11 +77,8 @@ func unitText(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	self, err := os.Executable()
+	self, err := ownPlace()
 	if err != nil {
-		return nil, err
-	}
-	if self, err = filepath.EvalSymlinks(self); err != nil {
 		return nil, err
 	}
 	if strings.ContainsAny(self, " \t\"'\\$%{}") {
@@ -110,6 +107,9 @@ func (s *Service) Install() error {
 	}
 	if _, err := os.Stat(ownUnit); err == nil {
 		return fmt.Errorf("install: %s is there already", ownUnit)
+	}
+	if err := installable(); err != nil {
+		return fmt.Errorf("install: %w", err)
 	}
 	for _, u := range units {
 		if err := u.lay(); err != nil {

@@ -31,6 +31,35 @@ func TestPersonsManagerIsSpokenToWithoutTerminal(t *testing.T) {
 	require.Equal(t, words[1], words[2], "it leads a session of its own")
 }
 
+// What is installed runs as everybody: it lies where root alone writes.
+func TestReplaceableProgram(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can be another user")
+	}
+	dir, err := os.MkdirTemp("/var/lib", "pero")
+	require.NoError(t, err)
+	defer os.RemoveAll(dir)
+	program := filepath.Join(dir, "bin", "pero")
+	require.NoError(t, os.Mkdir(filepath.Dir(program), 0o755))
+	require.NoError(t, os.WriteFile(program, nil, 0o755))
+	require.NoError(t, rootsAlone(program))
+	for name, spoil := range map[string]func() error{
+		"the file is another's":     func() error { return os.Chown(program, 65534, -1) },
+		"others write the file":     func() error { return os.Chmod(program, 0o757) },
+		"its folder is another's":   func() error { return os.Chown(filepath.Dir(program), 65534, -1) },
+		"a group writes the folder": func() error { return os.Chmod(filepath.Dir(program), 0o775) },
+		"the one above":             func() error { return os.Chmod(dir, 0o777) },
+	} {
+		require.NoError(t, spoil(), name)
+		require.ErrorIs(t, rootsAlone(program), ErrReplaceable, name)
+		for _, p := range []string{program, filepath.Dir(program), dir} {
+			require.NoError(t, os.Chown(p, 0, -1))
+			require.NoError(t, os.Chmod(p, 0o755))
+		}
+	}
+	require.NoError(t, rootsAlone(program))
+}
+
 // The managers of people read their units, whatever the administrator's own files are to be like.
 func TestUnitsAreForAll(t *testing.T) {
 	u := unit{"pero-agent.socket", filepath.Join(t.TempDir(), "user", "pero-agent.socket")}

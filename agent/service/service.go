@@ -16,6 +16,8 @@ var (
 	ErrPackaged = errors.New("the service belongs to a package of this system")
 	// ErrUnsupported is a service manager that cannot be told what this service needs.
 	ErrUnsupported = errors.New("this system's service manager is not supported")
+	// ErrReplaceable is a program that is not to be installed where it lies: others could put their own there.
+	ErrReplaceable = errors.New("others could replace the program")
 )
 
 // Service is the doorman as an administrator sees it.
