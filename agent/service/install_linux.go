@@ -146,6 +146,7 @@ func (s *Service) Uninstall() error {
 	for _, folder := range []string{"/etc/systemd/system/user@.service.d", "/run/pero/agents", "/run/pero"} {
 		os.Remove(folder) // where nobody else has anything in it
 	}
+	eachSignedIn(func(uid string) { systemctlOf(uid, "daemon-reload") })
 	return errors.Join(append(errs, systemctl("daemon-reload"))...)
 }
 
