@@ -44,7 +44,8 @@ func Single(name string) (release func(), err error) {
 	return func() { windows.CloseHandle(h) }, nil
 }
 
-// Listen opens the pipe, for this user and from this machine alone. ErrRunning when another agent of this person has it.
+// Listen opens the pipe, for this user and from this machine alone. ErrRunning when another agent of this person has it, ErrForeign when
+// somebody else has.
 func Listen() (net.Listener, error) {
 	p, err := here()
 	if err != nil {
@@ -58,12 +59,25 @@ func Listen() (net.Listener, error) {
 		SecurityDescriptor: "D:P(A;;GA;;;" + who.ID + ")", InputBufferSize: large, OutputBufferSize: large,
 	})
 	if errors.Is(err, windows.ERROR_ACCESS_DENIED) || errors.Is(err, windows.ERROR_PIPE_BUSY) {
-		return nil, fmt.Errorf("open the local pipe: %w: %w", ErrRunning, err)
+		return nil, fmt.Errorf("open the local pipe: %w: %w", p.taken(), err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open the local pipe: %w", err)
 	}
 	return l, nil
+}
+
+// taken says by whom: names of pipes are anyone's to take, and somebody else's must not pass for an agent of this person.
+func (p place) taken() error {
+	c, err := p.dial(context.Background())
+	if err != nil {
+		return foreign(p.pipe()) // the own one lets this user in
+	}
+	defer c.Close()
+	if _, err := same(c); err != nil {
+		return foreign(p.pipe())
+	}
+	return ErrRunning
 }
 
 func (p place) dial(ctx context.Context) (net.Conn, error) {
