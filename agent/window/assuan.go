@@ -270,12 +270,15 @@ func digit(b byte) (byte, bool) {
 	return 0, false
 }
 
-// utf8Locale is the person's locale when it is UTF-8, which is what pinentry is sent.
+// plainLocale is UTF-8 in no language, and needs not be generated.
+const plainLocale = "C.UTF-8"
+
+// utf8Locale is the person's locale when it is UTF-8, which is what pinentry and zenity are sent.
 func utf8Locale() string {
 	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
 		if v := os.Getenv(name); v != "" && strings.Contains(strings.ToUpper(strings.ReplaceAll(v, "-", "")), "UTF8") {
 			return v
 		}
 	}
-	return "C.UTF-8"
+	return plainLocale
 }

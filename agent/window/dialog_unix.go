@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"strings"
 	"time"
@@ -21,6 +22,7 @@ type dialog struct{ program string }
 const (
 	zenityCancelled = 1
 	zenityTimeout   = 5
+	zenityUsage     = 255 // also for words that its locale cannot write
 	longestAnswer   = 4 << 10
 	dialogWidth     = "--width=560"
 )
@@ -72,9 +74,24 @@ func (d dialog) file(ctx context.Context, arguments ...string) (string, error) {
 }
 
 // run gives what the dialog printed, without its last line break. The answer is never nil and to be wiped, also after an error.
+//
+// zenity reads its options by its locale and refuses Russian ones in C. A name in the environment does not tell whether that locale was
+// ever generated, zenity's refusal does: before any window.
 func (d dialog) run(ctx context.Context, arguments ...string) (*tokens.PIN, error) {
+	locale := utf8Locale()
+	answer, err := d.runIn(ctx, locale, arguments)
+	var exit *exec.ExitError
+	if locale == plainLocale || !errors.As(err, &exit) || exit.ExitCode() != zenityUsage {
+		return answer, err
+	}
+	answer.Wipe()
+	return d.runIn(ctx, plainLocale, arguments)
+}
+
+func (d dialog) runIn(ctx context.Context, locale string, arguments []string) (*tokens.PIN, error) {
 	answer := tokens.AllocPIN(longestAnswer)
 	command := exec.CommandContext(ctx, d.program, arguments...)
+	command.Env = append(os.Environ(), "LC_ALL="+locale)
 	command.SysProcAttr = dieWithUs()
 	command.WaitDelay = time.Second
 	out, err := command.StdoutPipe()

@@ -120,6 +120,22 @@ func TestRealZenity(t *testing.T) {
 	require.Equal(t, " "+tokens.ErrCancelled.Error(), pressed(answer, "Escape"))
 }
 
+// zenity takes Russian words also where the locale is C, or was never generated.
+func TestRealZenityInAnyLocale(t *testing.T) {
+	need(t, "zenity")
+	screen(t)
+	t.Setenv("NO_AT_BRIDGE", "1")
+	w := window.New(window.Config{Dialog: "/usr/bin/zenity", Language: "ru"})
+	p := prompt("ru")
+	p.Act, p.Documents = tokens.ActBackup, nil
+	for _, locale := range []string{"C", "xx_XX.UTF-8"} {
+		t.Setenv("LC_ALL", locale)
+		answer := ask(t, func(ctx context.Context) (string, error) { return w.SaveFile(ctx, p, "ключи.p12") })
+		person(t, "Перо: куда записать копию", "key:Return")
+		require.Equal(t, os.Getenv("HOME")+"/ключи.p12 <nil>", pressed(answer, "Return"), locale)
+	}
+}
+
 // pressed presses a key until it is heard: a file dialog is there before it listens.
 func pressed(answer <-chan string, key string) string {
 	for range 20 {
