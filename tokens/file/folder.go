@@ -22,6 +22,7 @@ const (
 	maxFile     = 4 << 20 // octets; the largest key store that is read
 	maxFiles    = 1000
 	lockName    = ".lock"
+	bak         = ".bak" // behind a key store's name: the version before
 	tempPattern = ".new-*.tmp"
 	lockPatient = 10 * time.Second // a writer holds the lock for milliseconds
 	lockRetry   = 20 * time.Millisecond
@@ -73,7 +74,7 @@ func (d folder) nextName(names []string) (string, error) {
 }
 
 func (d folder) isFree(name string) bool {
-	for _, suffix := range []string{"", ".bak", ".orig"} {
+	for _, suffix := range []string{"", bak, ".orig"} {
 		if _, err := os.Lstat(filepath.Join(d.path, name+suffix)); err == nil {
 			return false
 		}
@@ -143,11 +144,44 @@ func (d folder) lock(ctx context.Context) (unlock func(), err error) {
 // the file system has links. The caller holds the lock.
 func (d folder) replace(name string, data []byte, keep string) error {
 	d.sweep()
+	temp, err := d.write(data)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(temp) }()
+	if keep != "" {
+		link := temp + ".tmp"
+		if os.Link(filepath.Join(d.path, name), link) == nil {
+			_ = os.Rename(link, filepath.Join(d.path, keep))
+			_ = os.Remove(link) // still there when both names are one file already, after a writer killed just here: rename(2) does nothing then
+		}
+	}
+	return d.rename(temp, name)
+}
+
+// replaceBoth puts data in place of a key store and, before that, of its .bak: what data leaves out is in neither as soon as it is out of the
+// key store. The caller holds the lock.
+func (d folder) replaceBoth(name string, data []byte) error {
+	d.sweep()
+	for _, name := range []string{name + bak, name} {
+		temp, err := d.write(data)
+		if err == nil {
+			err = d.rename(temp, name)
+			_ = os.Remove(temp) // gone after the rename
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write puts data on the disk under a name of its own.
+func (d folder) write(data []byte) (path string, err error) {
 	temp, err := os.CreateTemp(d.path, tempPattern) // mode 0600
 	if err != nil {
-		return storageError("write key store", err)
+		return "", storageError("write key store", err)
 	}
-	defer func() { _ = os.Remove(temp.Name()) }()
 	_, err = temp.Write(data)
 	if err == nil {
 		err = temp.Sync()
@@ -156,20 +190,19 @@ func (d folder) replace(name string, data []byte, keep string) error {
 		err = err2
 	}
 	if err != nil {
-		return storageError("write key store", err)
+		_ = os.Remove(temp.Name())
+		return "", storageError("write key store", err)
 	}
-	path := filepath.Join(d.path, name)
-	if keep != "" {
-		link := temp.Name() + ".tmp"
-		if os.Link(path, link) == nil {
-			_ = os.Rename(link, filepath.Join(d.path, keep))
-			_ = os.Remove(link) // still there when both names are one file already, after a writer killed just here: rename(2) does nothing then
-		}
+	return temp.Name(), nil
+}
+
+// rename gives a written file its name for good.
+func (d folder) rename(temp, name string) error {
+	err := os.Rename(temp, filepath.Join(d.path, name))
+	if err == nil {
+		err = syncFolder(d.path)
 	}
-	if err := os.Rename(temp.Name(), path); err != nil {
-		return storageError("write key store", err)
-	}
-	if err := syncFolder(d.path); err != nil {
+	if err != nil {
 		return storageError("write key store", err)
 	}
 	return nil

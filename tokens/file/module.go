@@ -2,11 +2,11 @@
 // becomes a file when the first key is made on it.
 //
 // Nothing in the folder is ever half written: a new version is written beside the old one, synced, and renamed over it, and
-// the old one stays as NAME.bak. Writers of all processes take a lock on the folder and build on what is there, not
-// on what they read at login, so nobody loses another's key. When a key store of another program (its certificates are mostly
-// encrypted) is opened for the first time, it is rewritten in our layout under the same password, and the original
-// stays as NAME.orig: so its certificates can be listed before the next PIN, in one file that holds all there is to know
-// instead of a second one that could go astray.
+// the old one stays as NAME.bak, except when a key is deleted: NAME.bak is then the new version too, so that the key is in neither.
+// Writers of all processes take a lock on the folder and build on what is there, not on what they read at login, so nobody loses
+// another's key. When a key store of another program (its certificates are mostly encrypted) is opened for the first time, it is
+// rewritten in our layout under the same password, and the original stays as NAME.orig: so its certificates can be listed before
+// the next PIN, in one file that holds all there is to know instead of a second one that could go astray.
 package file
 
 import (

@@ -241,13 +241,13 @@ func (s *session) Install(ctx context.Context, id tokens.KeyID, chain [][]byte) 
 	return nil
 }
 
-// Delete implements tokens.Session.
+// Delete implements tokens.Session. The key is in none of our files when it returns.
 func (s *session) Delete(ctx context.Context, id tokens.KeyID) error {
 	s.using.Lock()
 	defer s.using.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	err := s.update(ctx, func(store *pkcs12.Store) (bool, error) {
+	err := s.forget(ctx, func(store *pkcs12.Store) (bool, error) {
 		i := find(store, id)
 		if i < 0 {
 			return false, tokens.ErrNoKey

@@ -17,7 +17,8 @@ import (
 
 // children are what the test binary can be when it is started by a test, by its first argument.
 var children = map[string]func(args []string) error{
-	"make-keys": makeKeys,
+	"make-keys":   makeKeys,
+	"delete-keys": deleteKeys,
 	"token-host": func([]string) error {
 		return host.Serve(context.Background(), os.Stdin, os.Stdout, func(o host.Options) (tokens.Module, host.Window, error) {
 			return file.New(o.Module.Path), tokentest.At(o.Window.Pinentry), nil

@@ -57,6 +57,15 @@ func (s *session) current() (*pkcs12.Store, []byte, error) {
 
 // update applies a change to what the file holds now, and writes it when change says so. Nothing of s changes when it fails.
 func (s *session) update(ctx context.Context, change func(*pkcs12.Store) (bool, error)) error {
+	return s.rewrite(ctx, change, func(old, data []byte) error { return s.folder.replace(s.name, data, s.keepAs(old)) })
+}
+
+// forget is update for a change that takes a key away: the version before, which has it still, is not kept.
+func (s *session) forget(ctx context.Context, change func(*pkcs12.Store) (bool, error)) error {
+	return s.rewrite(ctx, change, func(_, data []byte) error { return s.folder.replaceBoth(s.name, data) })
+}
+
+func (s *session) rewrite(ctx context.Context, change func(*pkcs12.Store) (bool, error), put func(old, data []byte) error) error {
 	if err := s.usable(ctx); err != nil {
 		return err
 	}
@@ -80,7 +89,7 @@ func (s *session) update(ctx context.Context, change func(*pkcs12.Store) (bool, 
 	}
 	data, err := s.lock.Seal(next)
 	if err == nil {
-		err = s.folder.replace(s.name, data, s.keepAs(old))
+		err = put(old, data)
 	}
 	if err != nil {
 		next.Wipe()
@@ -97,7 +106,7 @@ func (s *session) keepAs(old []byte) string {
 		return ""
 	}
 	if f, err := pkcs12.Parse(old); err == nil && f.Native {
-		return s.name + ".bak"
+		return s.name + bak
 	}
 	for i := 1; ; i++ {
 		name := s.name + ".orig"
