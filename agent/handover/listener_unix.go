@@ -150,6 +150,7 @@ func receive(c *net.UnixConn) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A connection that was reset has no other end. Its port may be another user's by now, and the service was told of that one.
 	local, ok := handed.LocalAddr().(*net.TCPAddr)
 	remote, ok2 := handed.RemoteAddr().(*net.TCPAddr)
 	if !ok || !ok2 || !local.IP.IsLoopback() || !remote.IP.IsLoopback() {

@@ -383,3 +383,33 @@ func TestManyWithoutAgentTakeNoPlace(t *testing.T) {
 		}
 	}
 }
+
+// A connection that was reset leaves what was said on it to be read, and its port to the next user: the system then names that one as
+// the user of both. So nobody takes what is dead.
+func TestResetConnectionIsNotTaken(t *testing.T) {
+	own, err := peer.Self()
+	require.NoError(t, err)
+	p := handover.Place{Folder: t.TempDir(), Doormen: []string{own.ID}}
+	agent, err := p.Listen(slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	taken := make(chan net.Conn, 1)
+	go func() {
+		c, _ := agent.Accept()
+		taken <- c
+	}()
+	port, err := net.Listen("tcp4", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer port.Close()
+	page, err := net.Dial("tcp4", port.Addr().String())
+	require.NoError(t, err)
+	server, err := port.Accept()
+	require.NoError(t, err)
+	defer server.Close()
+	_, err = page.Write([]byte("GET /v1 HTTP/1.1\r\n"))
+	require.NoError(t, err)
+	require.NoError(t, page.(*net.TCPConn).SetLinger(0))
+	require.NoError(t, page.Close())
+	require.ErrorIs(t, p.Give(t.Context(), own, server.(*net.TCPConn)), handover.ErrAbsent)
+	require.NoError(t, agent.Close())
+	require.Nil(t, <-taken)
+}
