@@ -18,6 +18,7 @@ var (
 	ErrBlocked       = errors.New("the person blocked the site")
 	ErrTimedOut      = errors.New("nobody answered in time")
 	ErrNoWindow      = errors.New("no way to ask the person")
+	ErrKeyboardHeld  = errors.New("another program holds the keyboard")
 	ErrUnsupported   = errors.New("algorithm not supported by the token")
 	ErrExists        = errors.New("already there")
 	ErrInUse         = errors.New("a certificate stands beside this key")

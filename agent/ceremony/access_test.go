@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/perosign/pero/agent/signature"
+	"github.com/perosign/pero/agent/journal"
 	"github.com/perosign/pero/api"
 	"github.com/perosign/pero/tokens"
 	"github.com/stretchr/testify/require"
@@ -222,6 +223,12 @@ func TestRefusalsMakeASiteWait(t *testing.T) {
 	refuse := func() {
 		h.window.answer(tokens.ErrCancelled)
 		refused(t, api.UserCancelled, sign(page))
+	}
+	for range 3 { // no refusals: the person saw no window
+		h.window.answer(tokens.ErrKeyboardHeld)
+		refused(t, api.Busy, sign(page))
+		list := h.decisions()
+		require.Equal(t, journal.None, list[len(list)-1].Decision)
 	}
 	refuse()
 	require.NoError(t, sign(page), "agreeing forgives")

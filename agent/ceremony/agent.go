@@ -212,7 +212,7 @@ func (a *Agent) decide(c api.Caller, d journal.Decision, err error) error {
 		switch reason {
 		case api.UserCancelled, api.AccessBlocked:
 			d.Decision = journal.Refused
-		case api.TimedOut, api.NoWindow:
+		case api.TimedOut, api.NoWindow, api.Busy:
 			d.Decision = journal.None
 		}
 	}

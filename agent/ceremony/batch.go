@@ -75,7 +75,7 @@ func (a *Agent) signAll(ctx context.Context, session tokens.Session, p *signing)
 func endsAll(err error) bool {
 	return slices.ContainsFunc([]error{
 		tokens.ErrRemoved, tokens.ErrModuleCrashed, tokens.ErrPINIncorrect, tokens.ErrPINLocked, tokens.ErrCancelled, tokens.ErrTimedOut,
-		tokens.ErrNoKey, tokens.ErrNoWindow, tokens.ErrByteOrder, context.Canceled,
+		tokens.ErrNoKey, tokens.ErrNoWindow, tokens.ErrKeyboardHeld, tokens.ErrByteOrder, context.Canceled,
 	}, func(e error) bool { return errors.Is(err, e) })
 }
 

@@ -41,6 +41,7 @@ var reasons = []struct {
 	{tokens.ErrBlocked, api.AccessBlocked},
 	{tokens.ErrTimedOut, api.TimedOut},
 	{tokens.ErrNoWindow, api.NoWindow},
+	{tokens.ErrKeyboardHeld, api.Busy},
 	{tokens.ErrUnsupported, api.AlgorithmUnsupported},
 	{tokens.ErrExists, api.Conflict},
 	{tokens.ErrInUse, api.Conflict},
@@ -115,6 +116,9 @@ func (a *Agent) worded(err error) *api.Error {
 		}
 	}
 	out.Message = a.words.Say("errors." + string(out.Reason))
+	if errors.Is(err, tokens.ErrKeyboardHeld) {
+		out.Message = a.words.Say("errors.keyboard_held")
+	}
 	if v := (*names.ValueError)(nil); out.Member == "" && errors.As(err, &v) {
 		out.Member = "subject." + v.Member
 		if v.Problem != names.Unknown { // what the person typed, and can mend

@@ -40,15 +40,16 @@ type pinentry struct {
 	in      io.WriteCloser
 	out     io.Reader
 	line    *tokens.PIN // the line being read
+	said    *complaints
 	unbind  func() bool // of one that was started before its question; else nil
 }
 
 // startPinentry starts the program and tells it where the person is. It is killed when ctx ends.
 func startPinentry(ctx context.Context, program, terminal string) (*pinentry, error) {
-	c := &pinentry{ctx: ctx, command: exec.CommandContext(ctx, program)}
+	c := &pinentry{ctx: ctx, command: exec.CommandContext(ctx, program), said: &complaints{}}
 	c.command.SysProcAttr = dieWithUs()
 	c.command.WaitDelay = time.Second
-	c.command.Stderr = os.Stderr
+	c.command.Stderr = c.said
 	var err error
 	if c.in, err = c.command.StdinPipe(); err != nil {
 		return nil, err
@@ -226,6 +227,11 @@ func (c *pinentry) meaning(err error) error {
 	}
 	switch g.code {
 	case gpgCanceled, gpgFullyCanceled:
+		_ = c.command.Process.Kill()
+		_ = c.command.Wait() // all of its complaints are there
+		if c.said.keyboardHeld() {
+			return fmt.Errorf("pinentry: %w", tokens.ErrKeyboardHeld)
+		}
 		return tokens.ErrCancelled
 	case gpgTimeout:
 		return tokens.ErrTimedOut
@@ -234,6 +240,20 @@ func (c *pinentry) meaning(err error) error {
 	}
 	return fmt.Errorf("%w: %w", errNoDialog, err)
 }
+
+// complaints passes on what a pinentry says on its standard error, and keeps the beginning. Read it when the program has ended.
+type complaints struct{ kept []byte }
+
+const longestComplaint = 4 << 10
+
+func (c *complaints) Write(b []byte) (int, error) {
+	c.kept = append(c.kept, b[:min(len(b), longestComplaint-len(c.kept))]...)
+	return os.Stderr.Write(b)
+}
+
+// keyboardHeld tells whether the window went because another program had the keyboard. pinentry-gtk-2 answers then as if the person had
+// refused; only what it writes on its standard error, which it never translates, tells the two apart.
+func (c *complaints) keyboardHeld() bool { return bytes.Contains(c.kept, []byte("could not grab")) }
 
 func escape(s string) string {
 	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(s)

@@ -88,6 +88,15 @@ func TestRealPinentryGTK(t *testing.T) {
 	person(t, "Перо", "1234", "key:Escape")
 	require.Equal(t, " "+tokens.ErrCancelled.Error(), <-answer)
 
+	// While one window has the keyboard another cannot; nobody refused that one.
+	answer = ask(t, func(ctx context.Context) (string, error) { return pinOf(w.PIN(ctx, prompt("ru"), tokens.PINState{})) })
+	person(t, "Перо", "12")
+	_, err := w.PIN(t.Context(), prompt("ru"), tokens.PINState{})
+	require.ErrorIs(t, err, tokens.ErrKeyboardHeld)
+	require.NotErrorIs(t, err, tokens.ErrCancelled)
+	person(t, "Перо", "34", "key:Return")
+	require.Equal(t, "1234 <nil>", <-answer)
+
 	answer = ask(t, func(ctx context.Context) (string, error) {
 		return "", w.Confirm(ctx, prompt("ru"), tokens.PINState{FinalTry: true})
 	})

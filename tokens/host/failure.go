@@ -33,6 +33,7 @@ var failures = [...]error{
 	tokens.ErrStorage,
 	context.Canceled,
 	context.DeadlineExceeded,
+	tokens.ErrKeyboardHeld,
 }
 
 // failure is an error that came over the pipe.
