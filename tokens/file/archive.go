@@ -114,7 +114,9 @@ func (m *Module) Adopt(ctx context.Context, path string, pin *tokens.PIN) (token
 	if err := m.folder.replace(name, data, ""); err != nil {
 		return tokens.Token{}, err
 	}
-	return describe(name, tokens.Ready, true), nil
+	t := describe(name, tokens.Ready, true)
+	t.Label = called(name, store)
+	return t, nil
 }
 
 // parseAny reads a key store that the person picked, wherever it lies.

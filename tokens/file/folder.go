@@ -73,6 +73,12 @@ func (d folder) nextName(names []string) (string, error) {
 	return "", fmt.Errorf("name a new key store: %w", tokens.ErrFull)
 }
 
+// ownName tells whether a name is one of nextName's, and not a person's choice.
+func ownName(name string) bool {
+	rest, ok := strings.CutPrefix(label(name), "keys")
+	return ok && strings.Trim(rest, "-0123456789") == ""
+}
+
 func (d folder) isFree(name string) bool {
 	for _, suffix := range []string{"", bak, ".orig"} {
 		if _, err := os.Lstat(filepath.Join(d.path, name+suffix)); err == nil {

@@ -39,10 +39,12 @@ func (m *Module) Tokens(context.Context) ([]tokens.Token, error) {
 	var list []tokens.Token
 	for _, name := range names {
 		t := describe(name, tokens.Ready, writable)
-		if _, _, err := m.folder.parse(name); errors.Is(err, tokens.ErrNoToken) {
+		if f, _, err := m.folder.parse(name); errors.Is(err, tokens.ErrNoToken) {
 			continue // gone since the folder was listed
 		} else if err != nil {
 			t.State, t.Writable = tokens.Unreadable, false
+		} else {
+			t.Label = called(name, &f.Store)
 		}
 		list = append(list, t)
 	}
@@ -117,6 +119,14 @@ func (m *Module) find(id tokens.ID) (name string, fresh bool, err error) {
 func tokenID(name string) tokens.ID { return tokens.MakeID("file", "", label(name), name) }
 
 func label(name string) string { return name[:len(name)-len(filepath.Ext(name))] }
+
+// called is the name of a key store for people. One that we named is called after its first key too, which has the holder's name.
+func called(name string, store *pkcs12.Store) string {
+	if !ownName(name) || len(store.Keys) == 0 || store.Keys[0].Label == "" {
+		return label(name)
+	}
+	return fmt.Sprintf("%s (%s)", store.Keys[0].Label, label(name))
+}
 
 func describe(name string, state tokens.State, writable bool) tokens.Token {
 	return tokens.Token{

@@ -92,6 +92,8 @@ func TestNewKeyStore(t *testing.T) {
 	require.Len(t, list, 2)
 	require.Equal(t, token.ID, list[0].ID)
 	require.Equal(t, tokens.Ready, list[0].State)
+	require.Equal(t, "first (keys)", list[0].Label, "called after its first key")
+	require.Equal(t, "keys-2", list[1].Label)
 	require.NotEqual(t, token.ID, list[1].ID)
 	keys, certificates, err := m.Objects(t.Context(), token.ID)
 	require.NoError(t, err)
