@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/agent/journal"
+	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/api"
 	"github.com/perosign/pero/tokens"
 	"github.com/stretchr/testify/require"
