@@ -10,8 +10,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is what this program calls itself. A release is built with its number; anything else says the commit.
+// release is the version of a package, which installer/packages sets by -ldflags -X; in any other build it is empty.
+var release string
+
+// version is what this program calls itself: the package's version, or the one that the Go tool knows, which says the commit.
 func version() string {
+	if release != "" {
+		return release
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
 		return "0.1.0-dev"

@@ -80,6 +80,7 @@ func TestContents(t *testing.T) {
 			require.NotRegexp(t, later+`\)`, symbols, name)
 		}
 	}
+	require.Contains(t, run(t, filepath.Join(apart, "usr/bin/pero"), "version"), "pero "+older+" ", "the program knows its package's version")
 	require.NoError(t, exec.Command("sh", "-n", filepath.Join(apart, "usr/lib/pero/setup")).Run())
 	if checker, err := exec.LookPath("desktop-file-validate"); err == nil {
 		run(t, checker, filepath.Join(apart, "usr/share/applications/pero-tray.desktop"), filepath.Join(apart, "etc/xdg/autostart/pero-tray.desktop"),
