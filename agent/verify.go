@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,7 +48,7 @@ type verifiedSigner struct {
 }
 
 func (a *app) verifyCommand() *cobra.Command {
-	var document string
+	var document, signer string
 	c := a.answersJSON(a.command("verify", "file...", 1, -1, func(ctx context.Context, files []string) error {
 		if document != "" && len(files) > 1 {
 			return errUsage{a.words.Say("cli.verify.one_document")}
@@ -56,8 +57,12 @@ func (a *app) verifyCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		known, err := a.signers(signer)
+		if err != nil {
+			return err
+		}
 		return a.perFile(files, func(file string) error {
-			v, err := a.verify(ctx, checker, file, document)
+			v, err := a.verify(ctx, checker, file, document, known)
 			if err != nil {
 				return err
 			}
@@ -71,10 +76,27 @@ func (a *app) verifyCommand() *cobra.Command {
 		})
 	}))
 	c.Flags().StringVar(&document, "document", "", a.words.Say("cli.verify.document"))
+	c.Flags().StringVar(&signer, "signer", "", a.words.Say("cli.verify.signer_file"))
 	return c
 }
 
-func (a *app) verify(ctx context.Context, checker *status.Checker, file, document string) (verified, error) {
+// signers reads the certificates that a signature may have left out; none when no file is named.
+func (a *app) signers(file string) ([][]byte, error) {
+	if file == "" {
+		return nil, nil
+	}
+	octets, err := a.readFile(file)
+	if err != nil {
+		return nil, err
+	}
+	list, err := signature.Certificates(octets)
+	if err != nil {
+		return nil, worded{a.words.Say("cli.verify.signer_bad", locale.Values{"Name": file}), err}
+	}
+	return list, nil
+}
+
+func (a *app) verify(ctx context.Context, checker *status.Checker, file, document string, known [][]byte) (verified, error) {
 	v := verified{File: file, Signers: []verifiedSigner{}}
 	in := a.in
 	if file != "-" {
@@ -92,7 +114,7 @@ func (a *app) verify(ctx context.Context, checker *status.Checker, file, documen
 	if document != "" {
 		digest = func(h tokens.Hash) ([]byte, error) { return digestFile(ctx, document, h) }
 	}
-	report, err := signature.VerifyCAdES(in, digest)
+	report, err := signature.VerifyCAdES(in, digest, known...)
 	switch {
 	case errors.Is(err, signature.ErrDocumentNeeded):
 		return v, worded{a.words.Say("cli.verify.needs_document"), err}
@@ -107,7 +129,7 @@ func (a *app) verify(ctx context.Context, checker *status.Checker, file, documen
 	}
 	for _, s := range report.Signers {
 		v.Valid = v.Valid && s.Err == nil
-		v.Signers = append(v.Signers, a.signer(ctx, checker, s, report.Certificates))
+		v.Signers = append(v.Signers, a.signer(ctx, checker, s, slices.Concat(report.Certificates, known)))
 	}
 	return v, nil
 }
@@ -160,12 +182,15 @@ func (a *app) signer(ctx context.Context, checker *status.Checker, s signature.S
 	return v
 }
 
+// certificateMissing is the one problem that says nothing of the signature: it was not checked.
+const certificateMissing api.Reason = "certificate_missing"
+
 // problem gives the protocol's reason for a signature that does not hold.
 func problem(err error) api.Reason {
 	for _, p := range []struct {
 		err    error
 		reason api.Reason
-	}{{signature.ErrDigest, api.DigestMismatch}, {signature.ErrCertificate, api.CertificateMismatch}, {signature.ErrAlgorithm, api.AlgorithmUnsupported}} {
+	}{{signature.ErrDigest, api.DigestMismatch}, {signature.ErrNoCertificate, certificateMissing}, {signature.ErrCertificate, api.CertificateMismatch}, {signature.ErrAlgorithm, api.AlgorithmUnsupported}} {
 		if errors.Is(err, p.err) {
 			return p.reason
 		}
@@ -178,11 +203,14 @@ func problem(err error) api.Reason {
 
 func (a *app) showVerified(w io.Writer, v verified) {
 	say := a.words.Say
-	if v.Valid {
-		fmt.Fprintln(w, say("cli.verify.holds", locale.Values{"Name": v.File}))
-	} else {
-		fmt.Fprintln(w, say("cli.verify.broken", locale.Values{"Name": v.File}))
+	id := "cli.verify.holds"
+	if !v.Valid {
+		id = "cli.verify.unchecked"
+		if slices.ContainsFunc(v.Signers, func(s verifiedSigner) bool { return !s.Valid && s.Problem != certificateMissing }) {
+			id = "cli.verify.broken"
+		}
 	}
+	fmt.Fprintln(w, say(id, locale.Values{"Name": v.File}))
 	for _, s := range v.Signers {
 		if s.Problem != "" {
 			fmt.Fprintf(w, "  %s\n", say("cli.verify.problem."+string(s.Problem)))

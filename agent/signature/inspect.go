@@ -224,8 +224,13 @@ func (d *Description) name(id string, der []byte, each bool) error {
 	return nil
 }
 
-// holds turns a check into an answer: an algorithm that is not known here leaves the question open.
+// holds turns a check into an answer: an algorithm that is not known here, or a certificate that is not, leaves the question open.
 func (d *Description) holds(err error) {
+	if errors.Is(err, ErrNoCertificate) {
+		d.Holds = nil
+		d.word("inspect.unchecked", "inspect.unchecked.certificate")
+		return
+	}
 	if errors.Is(err, ErrAlgorithm) {
 		d.Holds = nil
 		d.word("inspect.unchecked", "inspect.unchecked.algorithm")

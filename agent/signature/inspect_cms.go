@@ -117,7 +117,7 @@ func (d *Description) signers(r *Report) {
 			one.Holds = nil
 		}
 		d.Nested = append(d.Nested, one)
-		if s.Err != nil && (worst == nil || errors.Is(worst, ErrAlgorithm)) {
+		if s.Err != nil && (worst == nil || errors.Is(worst, ErrAlgorithm) || errors.Is(worst, ErrNoCertificate)) {
 			worst = s.Err
 		}
 	}
@@ -140,7 +140,7 @@ func (s Signer) describe() Description {
 		d.add("inspect.level", "CAdES-"+s.Level+"-"+s.Level)
 	}
 	d.add("inspect.mediaType", s.MediaType)
-	if s.Err != nil {
+	if s.Err != nil && !errors.Is(s.Err, ErrNoCertificate) {
 		d.word("inspect.problem", "inspect.problem."+problem(s.Err))
 	}
 	d.holds(s.Err)

@@ -2,6 +2,7 @@ package signature
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/asn1"
 	"errors"
 	"fmt"
@@ -43,6 +44,9 @@ func (v *verifier) verify(info *signerInfo) (Signer, error) {
 			return err
 		}
 		c, err := pick(candidates, info, &s)
+		if errors.Is(err, ErrNoCertificate) && info.attributes != nil {
+			return cmp.Or(v.content(info, sum), err) // another document is seen without the key
+		}
 		if err != nil {
 			return err
 		}
@@ -161,7 +165,7 @@ func (v *verifier) content(info *signerInfo, sum []byte) error {
 // pick chooses the signer's certificate among those the identifier fits: the one that signing-certificate-v2 names (RFC 5035 section 3).
 func pick(candidates []*certificate, info *signerInfo, s *Signer) (*certificate, error) {
 	if len(candidates) == 0 {
-		return nil, fmt.Errorf("it is not in the signature: %w", ErrCertificate)
+		return nil, ErrNoCertificate
 	}
 	in, has, err := info.value(oidSigningCertV2)
 	if err != nil {

@@ -32,7 +32,7 @@ type Signer struct {
 	Algorithm   string      // for people: "RSA-PSS, SHA-256"
 	MediaType   string      // mime-type attribute
 	Level       string      // "B" for CAdES-B-B, "" for anything less
-	Err         error       // nil: it holds. ErrInvalid, ErrDigest, ErrCertificate, ErrAlgorithm, ErrMalformed
+	Err         error       // nil: it holds. ErrInvalid, ErrDigest, ErrCertificate (ErrNoCertificate: not checked), ErrAlgorithm, ErrMalformed
 }
 
 // ErrDocumentNeeded: the signature is detached and no document was given.
