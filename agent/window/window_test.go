@@ -105,6 +105,21 @@ func TestPIN(t *testing.T) {
 	require.Equal(t, "PIN:", seen[1].Prompt)
 }
 
+// Without a site nothing is said in a site's words.
+func TestOwnDocuments(t *testing.T) {
+	w, dir := scripted(t, "ok")
+	for language, want := range map[string]string{"ru": "Документы:", "en": "Documents:"} {
+		p := prompt(language)
+		p.Origin = ""
+		require.NoError(t, w.Confirm(t.Context(), p, tokens.PINState{}))
+		seen := pinentrytest.Transcript(t, dir)
+		text := seen[len(seen)-1].Description
+		require.Contains(t, text, want)
+		require.NotContains(t, text, "сайт")
+		require.NotContains(t, text, "site")
+	}
+}
+
 func TestNewPINIsTypedTwice(t *testing.T) {
 	w, dir := scripted(t, "pin 1234")
 	p := prompt("en")

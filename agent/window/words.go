@@ -209,7 +209,11 @@ type section struct {
 
 func (w words) middle(p tokens.Prompt, room int) section {
 	if len(p.Documents) > 0 {
-		return w.documents(p.Documents)
+		list := w.documents(p.Documents)
+		if p.Origin == "" {
+			list.title = w.Say("window.documents.own")
+		}
+		return list
 	}
 	var list section
 	if len(p.Subject) > 0 {
