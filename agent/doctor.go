@@ -31,6 +31,7 @@ type finding struct {
 	Check   string `json:"check"`
 	Level   string `json:"level"`
 	Message string `json:"message"`          // what is so
+	Cause   string `json:"cause,omitempty"`  // what the system or a library said
 	Advice  string `json:"advice,omitempty"` // what to do
 }
 
@@ -42,7 +43,7 @@ const (
 
 func (a *app) doctorCommand() *cobra.Command {
 	return a.answersJSON(a.command("doctor", "", 0, 0, func(ctx context.Context, _ []string) error {
-		d := &doctor{app: a}
+		d := &doctor{app: a, now: time.Now()}
 		d.examine(ctx)
 		if d.err != nil {
 			return d.err
@@ -60,6 +61,8 @@ func (a *app) doctorCommand() *cobra.Command {
 // doctor looks at one thing after another; a problem never keeps it from the rest.
 type doctor struct {
 	*app
+	root     string // where the machine's files are: "" but for tests
+	now      time.Time
 	problems int
 	err      error
 }
@@ -67,6 +70,7 @@ type doctor struct {
 // find tells a finding: its words are cli.doctor.ID and, for the advice, cli.doctor.ID.advice.
 func (d *doctor) find(check, level, id string, v locale.Values) {
 	f := finding{Check: check, Level: level, Message: d.words.Say("cli.doctor."+id, v)}
+	f.Cause, _ = v["Cause"].(string)
 	if level != levelOK {
 		f.Advice = d.words.Say("cli.doctor."+id+".advice", v)
 	}
@@ -76,6 +80,9 @@ func (d *doctor) find(check, level, id string, v locale.Values) {
 	d.err = errors.Join(d.err, d.emit(f, func(w io.Writer) {
 		mark := map[string]string{levelOK: "+", levelNote: "·", levelProblem: "!"}[level]
 		fmt.Fprintf(w, "%s %s\n", mark, f.Message)
+		if f.Cause != "" {
+			fmt.Fprintf(w, "    (%s)\n", f.Cause)
+		}
 		if f.Advice != "" {
 			fmt.Fprintf(w, "    %s\n", f.Advice)
 		}
@@ -96,7 +103,12 @@ func (d *doctor) examine(ctx context.Context) {
 		d.find("configuration", levelOK, "configuration", locale.Values{"Name": s})
 	}
 	d.state()
+	d.service(ctx)
 	d.port(ctx, c)
+	if runtime.GOOS == "linux" {
+		d.policies()
+		d.readers(discover(c))
+	}
 	d.clock(c)
 	d.window(c)
 	d.carriers(ctx, c)
@@ -176,14 +188,18 @@ func (d *doctor) port(ctx context.Context, c config.Config) {
 
 // clock holds the time of day against files that were surely written before now. A clock that is ahead cannot be seen without a network.
 func (d *doctor) clock(c config.Config) {
-	now := time.Now()
-	latest := time.Time{}
+	now, latest := d.now, time.Time{}
 	files := slices.Clone(c.Sources)
 	if self, err := os.Executable(); err == nil {
 		files = append(files, self)
 	}
 	if dir, err := config.StateDir(); err == nil {
 		files = append(files, filepath.Join(dir, "sites.json"), filepath.Join(dir, "journal"))
+		// A record keeps its time when its file is copied; a day is more than any change of zones or summer time.
+		if last, err := newest(filepath.Join(dir, "journal")); err == nil && last.After(now.Add(24*time.Hour)) {
+			d.find("clock", levelProblem, "clock_before_journal", locale.Values{"Now": d.time(now), "Then": d.time(last)})
+			return
+		}
 	}
 	files = append(files, "/var/log", "/var/lib/dpkg/status", "/etc")
 	for _, f := range files {
@@ -342,7 +358,7 @@ func (d *doctor) trust(ctx context.Context) {
 		d.find("trust", levelProblem, "trust_outdated", v)
 	case count[trust.Trusted] == 0:
 		d.find("trust", levelOK, "trust_none", v)
-	case time.Now().Add(trust.Soon).After(t.Certificate.Until):
+	case d.now.Add(trust.Soon).After(t.Certificate.Until):
 		d.find("trust", levelNote, "trust_ends", locale.Values{"Date": d.time(t.Certificate.Until)})
 	case count[trust.Trusted] < len(t.Stores):
 		d.find("trust", levelNote, "trust_part", v)

@@ -26,7 +26,7 @@ func catalogue(t *testing.T, area string) []string {
 // The commands use no id that is not there.
 func TestCommandsHaveWords(t *testing.T) {
 	ids := map[string]bool{}
-	for _, area := range []string{"cli", "service", "status", "trust"} {
+	for _, area := range []string{"cli", "doctor", "service", "status", "trust"} {
 		for _, id := range catalogue(t, area) {
 			ids[id] = true
 		}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/perosign/pero/agent/config"
+	"github.com/perosign/pero/agent/journal"
+	"github.com/perosign/pero/agent/locale"
+	"github.com/perosign/pero/agent/service"
+	"github.com/perosign/pero/tokens/cards"
+)
+
+// service tells of the service that owns the port for everybody on this machine. Nothing is told where the service manager cannot be
+// asked: whether pages are answered is told by the port.
+func (d *doctor) service(ctx context.Context) {
+	s, err := d.app.service()
+	running := false
+	if err == nil {
+		running, err = s.Running()
+	}
+	switch {
+	case errors.Is(err, service.ErrUnsupported):
+	case errors.Is(err, service.ErrNotInstalled):
+		d.find("service", levelNote, "service_absent", nil)
+	case err != nil:
+		d.find("service", levelNote, "service_unknown", locale.Values{"Cause": err.Error()})
+	case running || listens(ctx, config.Listen): // systemd holds the port, and starts the service with the first connection
+		d.find("service", levelOK, "service", nil)
+	default:
+		d.find("service", levelProblem, "service_stopped", nil)
+	}
+}
+
+func listens(ctx context.Context, address string) bool {
+	dialer := net.Dialer{Timeout: 2 * time.Second}
+	conn, err := dialer.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
+}
+
+// withoutReader are the products whose tokens are in no reader of smart cards.
+var withoutReader = []string{"SoftHSM", "TPM"}
+
+// readers looks for the service of smart card readers on Linux, when there is a module that would want it.
+func (d *doctor) readers(list []cards.Module) {
+	if !slices.ContainsFunc(list, func(m cards.Module) bool { return m.Skip == "" && !slices.Contains(withoutReader, m.Name) }) {
+		return
+	}
+	there := func(paths ...string) bool {
+		return slices.ContainsFunc(paths, func(p string) bool { _, err := os.Stat(d.root + p); return err == nil })
+	}
+	switch {
+	case there("/run/pcscd/pcscd.comm"):
+		d.find("readers", levelOK, "readers", nil)
+	case there("/usr/sbin/pcscd", "/usr/bin/pcscd"):
+		d.find("readers", levelNote, "readers_stopped", nil)
+	default:
+		d.find("readers", levelNote, "readers_absent", nil)
+	}
+}
+
+// newest is the time of the journal's last record; zero when there is none.
+func newest(dir string) (last time.Time, err error) {
+	j, err := journal.Open(dir)
+	if err != nil {
+		return last, err
+	}
+	err = j.Records(func(r journal.Record) error {
+		if r.Time.After(last) {
+			last = r.Time
+		}
+		return nil
+	})
+	return last, errors.Join(err, j.Close())
+}
