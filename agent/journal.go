@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/perosign/pero/agent/config"
 	"github.com/perosign/pero/agent/journal"
 	"github.com/perosign/pero/agent/locale"
 )
@@ -18,11 +16,11 @@ import (
 func (a *app) journalCommand() *cobra.Command {
 	var check bool
 	c := a.answersJSON(a.command("journal", "", 0, 0, func(context.Context, []string) (err error) {
-		state, err := config.StateDir()
+		state, err := a.state()
 		if err != nil {
 			return err
 		}
-		j, err := journal.Open(filepath.Join(state, "journal"))
+		j, err := a.openJournal(state)
 		if err != nil {
 			return err
 		}

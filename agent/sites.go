@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/perosign/pero/agent/config"
 	"github.com/perosign/pero/agent/locale"
 	"github.com/perosign/pero/agent/sites"
 )
@@ -81,15 +80,15 @@ func (a *app) aboutSite(origin string, err error) error {
 }
 
 func (a *app) openSites() (*sites.Sites, error) {
-	c, err := config.Load(a.config)
+	c, err := a.configuration()
 	if err != nil {
 		return nil, err
 	}
-	state, err := config.StateDir()
+	state, err := a.state()
 	if err != nil {
 		return nil, err
 	}
-	return sites.Open(state, c.Sites.Allow, c.Sites.Block)
+	return a.grants(c, state)
 }
 
 func set(t time.Time) *time.Time {

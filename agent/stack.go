@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"os/user"
-	"path/filepath"
 
 	"github.com/perosign/pero/agent/ceremony"
 	"github.com/perosign/pero/agent/config"
@@ -39,10 +38,10 @@ type stack struct {
 // open puts the parts together. Nothing is started yet: no child, no window, no connection.
 func (a *app) open(log *slog.Logger) (s *stack, err error) {
 	s = &stack{pulse: newPulse()}
-	if s.config, err = config.Load(a.config); err != nil {
+	if s.config, err = a.configuration(); err != nil {
 		return nil, err
 	}
-	state, err := config.StateDir()
+	state, err := a.state()
 	if err != nil {
 		return nil, err
 	}
@@ -50,14 +49,14 @@ func (a *app) open(log *slog.Logger) (s *stack, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("find this program: %w", err)
 	}
-	checker, err := newChecker(s.config)
+	checker, err := a.checkerOf(s.config)
 	if err != nil {
 		return nil, err
 	}
-	if s.sites, err = sites.Open(state, s.config.Sites.Allow, s.config.Sites.Block); err != nil {
+	if s.sites, err = a.grants(s.config, state); err != nil {
 		return nil, err
 	}
-	if s.journal, err = journal.Open(filepath.Join(state, "journal")); err != nil {
+	if s.journal, err = a.openJournal(state); err != nil {
 		return nil, err
 	}
 	dialogs := host.WindowConfig{Pinentry: s.config.Window.Pinentry, Dialog: s.config.Window.Dialog}
@@ -129,11 +128,19 @@ func discover(c config.Config) []cards.Module {
 
 // checker is for commands that need no tokens.
 func (a *app) checker() (*status.Checker, error) {
-	c, err := config.Load(a.config)
+	c, err := a.configuration()
 	if err != nil {
 		return nil, err
 	}
-	return newChecker(c)
+	return a.checkerOf(c)
+}
+
+func (a *app) checkerOf(c config.Config) (*status.Checker, error) {
+	checker, err := newChecker(c)
+	if err != nil {
+		return nil, a.unusable("anchors_bad", nil, err)
+	}
+	return checker, nil
 }
 
 func newChecker(c config.Config) (*status.Checker, error) {
