@@ -122,18 +122,24 @@ func (a *app) listenToService(log *slog.Logger) (net.Listener, error) {
 
 // answers tells whether it is Pero that holds the port.
 func answers(ctx context.Context, address string) bool {
+	code := ping(ctx, address)
+	return code == http.StatusNoContent || code == http.StatusServiceUnavailable // the service, without an agent
+}
+
+// ping gives the status with which the port answers as Pero does; 0 when nobody answers.
+func ping(ctx context.Context, address string) int {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/v1/ping", nil)
 	if err != nil {
-		return false
+		return 0
 	}
 	r.Header.Set("Origin", "https://localhost")
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	answer, err := client.Do(r)
 	if err != nil {
-		return false
+		return 0
 	}
 	answer.Body.Close()
-	return answer.StatusCode == http.StatusNoContent || answer.StatusCode == http.StatusServiceUnavailable // the service, without an agent
+	return answer.StatusCode
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 
 	"github.com/spf13/cobra"
 
@@ -35,11 +36,16 @@ func (a *app) status(ctx context.Context) (local.State, error) {
 		return local.State{}, away
 	}
 	var state local.State
+	elsewhere := false
 	err := a.with(ctx, func(ctx context.Context, s *stack) (err error) {
+		elsewhere = ping(ctx, s.config.Listen) == http.StatusNoContent
 		state, err = (&visit{desk: &desk{app: a, stack: s}, ctx: ctx}).State(ctx, local.StateParams{})
 		return err
 	})
 	unreached := local.Unreached(away)
+	if errors.Is(away, local.ErrAway) && elsewhere {
+		unreached.Causes[0].What = local.Elsewhere
+	}
 	state.Status, state.Causes = unreached.Status, append(unreached.Causes, state.Causes...)
 	return state, err
 }

@@ -52,6 +52,7 @@ const (
 	PINLocked     = "pin_locked"     // Problem
 	ModuleCrashed = "module_crashed" // Problem
 	Away          = "away"           // the agent does not run: Problem, told by those who did not reach it
+	Elsewhere     = "elsewhere"      // an agent has the port but not the socket: Problem, told likewise
 	Foreign       = "foreign"        // the socket's place is not this person's alone: Problem, told likewise
 )
 
