@@ -216,12 +216,18 @@ func (d *doctor) clock(c config.Config) {
 
 // window tells whether there is a way to ask the person.
 func (d *doctor) window(c config.Config) {
-	program, err := window.New(window.Config{Pinentry: c.Window.Pinentry, Dialog: c.Window.Dialog, Language: d.words.Language}).Program()
+	w := window.New(window.Config{Pinentry: c.Window.Pinentry, Dialog: c.Window.Dialog, Language: d.words.Language})
+	program, err := w.Program()
 	switch {
+	case errors.Is(err, window.ErrNoScreen):
+		d.find("window", levelProblem, "window_nowhere", nil)
 	case err != nil:
-		d.find("window", levelProblem, "window_absent", nil)
+		d.find("window", levelProblem, "window_absent", locale.Values{"Cause": err.Error()})
 	case program != "":
 		d.find("window", levelOK, "window", locale.Values{"Name": program})
+		if name, err := w.FileProgram(); runtime.GOOS == "linux" && (err != nil || name == "") { // a terminal is not what a page's person looks at
+			d.find("window", levelNote, "window_files", nil)
+		}
 	case runtime.GOOS == "linux":
 		d.find("window", levelNote, "window_terminal", nil)
 	default:

@@ -37,7 +37,7 @@ func (w *Window) askers() (list []asker, err error) {
 		return list, errors.New("a display, but neither a pinentry for it nor zenity")
 	}
 	if !hasTerminal() {
-		return nil, errors.New("neither a display nor a terminal")
+		return nil, ErrNoScreen
 	}
 	for _, name := range []string{"/usr/bin/pinentry-curses", "/usr/bin/pinentry-tty"} {
 		if trusted(name) == nil {

@@ -16,6 +16,9 @@ import (
 	"github.com/perosign/pero/tokens"
 )
 
+// ErrNoScreen says that it is not for want of a program that nobody can be asked: there is neither a display nor a terminal.
+var ErrNoScreen = errors.New("neither a display nor a terminal")
+
 // Config says how to ask.
 type Config struct {
 	Pinentry string // absolute path of a program that speaks pinentry's Assuan protocol, and then the only one used; "" to find one
@@ -44,6 +47,15 @@ type asker interface {
 // Program tells what would ask on this machine, "" being the terminal or the system's own dialogs. ErrNoWindow when nothing would.
 func (w *Window) Program() (string, error) {
 	askers, err := w.askers()
+	if len(askers) == 0 {
+		return "", fmt.Errorf("%w: %w", tokens.ErrNoWindow, err)
+	}
+	return askers[0].name(), nil
+}
+
+// FileProgram tells what would ask for a file, as Program does.
+func (w *Window) FileProgram() (string, error) {
+	askers, err := w.fileAskers()
 	if len(askers) == 0 {
 		return "", fmt.Errorf("%w: %w", tokens.ErrNoWindow, err)
 	}
@@ -152,6 +164,7 @@ func (w *Window) OpenFile(ctx context.Context, p tokens.Prompt) (string, error) 
 
 // fileAsker is one way to ask for a file.
 type fileAsker interface {
+	name() string
 	save(ctx context.Context, w words, p tokens.Prompt, proposed string) (string, error)
 	open(ctx context.Context, w words, p tokens.Prompt) (string, error)
 }
