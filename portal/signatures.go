@@ -178,12 +178,16 @@ func (s *server) signatureContent(w http.ResponseWriter, r *http.Request) {
 	if err == nil && !ok {
 		err = refuse(http.StatusUnauthorized, signInFirst)
 	}
-	var id, name string
+	var id, name, text string
 	if err == nil {
-		err = s.store.db.QueryRowContext(r.Context(), `SELECT id, name FROM signatures WHERE id = ? AND person = ?`, r.PathValue("id"), person).Scan(&id, &name)
+		err = s.store.db.QueryRowContext(r.Context(), `SELECT id, name, report FROM signatures WHERE id = ? AND person = ?`, r.PathValue("id"), person).Scan(&id, &name, &text)
 		if errors.Is(err, sql.ErrNoRows) {
 			err = refuse(http.StatusNotFound, notFound)
 		}
+	}
+	var report signatureReport
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &report)
 	}
 	var f *os.File
 	if err == nil {
@@ -197,8 +201,12 @@ func (s *server) signatureContent(w http.ResponseWriter, r *http.Request) {
 	if info, err := f.Stat(); err == nil {
 		w.Header().Set("Content-Length", strconv.FormatInt(info.Size(), 10))
 	}
-	w.Header().Set("Content-Type", "application/pkcs7-signature")
-	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": strings.TrimSuffix(name, ".p7s") + ".p7s"}))
+	contentType, extension := "application/pkcs7-signature", ".p7s" // RFC 8551 section 3.2.1
+	if report.Attached {
+		contentType, extension = "application/pkcs7-mime", ".p7m"
+	}
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": strings.TrimSuffix(name, extension) + extension}))
 	if _, err := io.Copy(w, f); err != nil {
 		s.log.Info("signature not sent", "error", err)
 	}

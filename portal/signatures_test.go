@@ -117,6 +117,15 @@ func (p portal) verify(cms, content []byte) {
 	require.NoError(p.t, err, string(out))
 }
 
+// disposition is how the portal names the file of a signature.
+func (v visitor) disposition(r signatureReport) string {
+	v.t.Helper()
+	resp, err := v.client.Get(v.base + "/api/signatures/" + r.ID + "/file")
+	require.NoError(v.t, err)
+	defer resp.Body.Close()
+	return resp.Header.Get("Content-Disposition")
+}
+
 func TestSignatures(t *testing.T) {
 	p := start(t)
 	v := p.citizen(1)
@@ -144,8 +153,10 @@ func TestSignatures(t *testing.T) {
 
 	p.verify(file, text)
 
+	require.Equal(t, `attachment; filename=consent.txt.p7s`, v.disposition(report))
 	v.ok("POST", "/api/signatures?name=inside.txt", h.attached(t, text), &report)
 	require.True(t, report.Valid && report.Attached)
+	require.Equal(t, `attachment; filename=inside.txt.p7m`, v.disposition(report))
 
 	var changed document
 	v.ok("POST", "/api/documents?name=changed.txt", append([]byte("Not "), text...), &changed)

@@ -73,7 +73,9 @@ for (const kind of [
 
     test('the usual kind of key is chosen already, in words of both languages', async () => {
       await go(t, 'add')
+      assert.equal(await t.page.locator('[data-carrier]:checked').getAttribute('data-carrier'), kind.module ? 'smartcard' : 'file', 'the carrier makes GOST keys, a card before a file')
       await t.page.locator(`[data-carrier="${kind.carrier}"]`).first().check()
+      assert.equal(await t.page.locator(at('gost-elsewhere')).innerText() !== '', Boolean(kind.softhsm), 'a carrier without GOST names one that has it')
       const list = t.page.locator(at('key-algorithm'))
       assert.equal(await list.inputValue(), kind.softhsm ? 'ec-p256' : 'gost2012-256')
       const text = await words(t, at('section-add'), `add-${kind.algorithm}-${kind.carrier}`)
@@ -107,6 +109,8 @@ for (const kind of [
       assert.equal(t.window.transcript().length - shown, 1)
       assert.equal(await t.page.locator(at('file')).count(), 0, 'what is signed is no longer on the list')
       assert.ok(await t.page.isDisabled(at('sign')))
+      const text = await words(t, `${at('section-sign')} > :last-child`, `signed-${kind.algorithm}-${kind.carrier}`)
+      for (const l of ['ru', 'en']) assert.ok(text[l].includes(catalogue[l]['verdict.claimed']), 'the results are in the language of the page')
       const window = t.window.transcript().at(-1).description
       for (const name of ['договор.txt', 'приложение.bin']) assert.ok(window.includes(name), 'the window lists ' + name)
       for (let i = 0; i < files.length; i++) {
@@ -123,6 +127,7 @@ for (const kind of [
       writeFileSync(file, 'x'.repeat(2 << 20))
       const results = await sign(t, [file], { ...kind, packaging: 'attached' })
       assert.equal(await results.first().getAttribute('data-valid'), 'true')
+      assert.equal(await results.first().locator(at('download')).getAttribute('download'), 'справка.txt.p7m')
       const p7m = await download(t, results.first(), 'a.p7m')
       const out = join(t.dir, 'a.out')
       openssl('cms', '-verify', '-cades', '-binary', '-inform', 'DER', '-in', p7m, '-CAfile', t.root, '-purpose', 'any', '-out', out)
@@ -153,6 +158,11 @@ for (const kind of [
       assert.notEqual(await card.getAttribute('data-id'), old)
       await go(t, 'backup')
       assert.equal(await t.page.locator(at('export-cer')).count(), 2, 'both certificates are on the carrier')
+      const rows = await t.page.locator(`${at('section-backup')} li`, { has: t.page.locator(at('export-cer')) }).allInnerTexts()
+      assert.notEqual(rows[0], rows[1], 'they can be told apart')
+      await go(t, 'sign')
+      const options = await t.page.locator(`${at('certificate')} option`).allInnerTexts()
+      assert.notEqual(options[0], options[1])
       if (kind.smtp) await until('the letter about the re-issue', () => t.letters().length > 2)
     })
 
@@ -208,6 +218,7 @@ for (const kind of [
         const card = page.locator(`${at('certificate')}[data-status="valid"]`)
         while (await card.count()) {
           await card.first().locator(at('revoke')).click()
+          assert.equal(await card.first().locator(at('revoke')).isVisible(), false, 'its form is open')
           await page.selectOption(at('revoke-reason'), 'keyCompromise')
           const before = await card.count()
           await page.click(at('revoke-send'))
@@ -219,6 +230,10 @@ for (const kind of [
       const card = t.page.locator(`${at('section-signature')} ${at('certificate')}`).first()
       await until('the revoked state', async () => await card.getAttribute('data-status') === 'revoked')
       await t.page.waitForSelector(at('warning'))
+      await go(t, 'sign')
+      const select = t.page.locator(`${at('section-sign')} ${at('certificate')}`)
+      assert.equal(await select.inputValue(), '', 'nothing is chosen to sign with')
+      for (const option of await select.locator('option').allInnerTexts()) assert.match(option, kind.locale === 'ru-RU' ? /^ОТОЗВАН/ : /^REVOKED/)
       assert.match(ocsp(t, join(t.dir, 'certificate.pem')), /: revoked/)
       const crl = join(t.dir, 'issuing.crl')
       writeFileSync(crl, Buffer.from(await (await fetch(t.url + 'ca/issuing.crl')).arrayBuffer()))

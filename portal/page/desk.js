@@ -74,10 +74,12 @@ function certificate(c) {
   const work = h('div', { class: 'stack' });
   const revoke = button(t('desk.revoke'), () => {
     const id = newId();
+    const back = () => { fill(work); revoke.hidden = false; revoke.focus(); };
+    revoke.hidden = true;
     const select = h('select', { id, test: 'revoke-reason' }, reasons.map((r) => h('option', { value: r }, t(`revocation.${r}`))));
     fill(work, h('form', { class: 'stack', onsubmit: (e) => e.preventDefault() }, h('div', { class: 'field' }, h('label', { for: id }, t('desk.revoke.reason')), select),
       note('warn', t('desk.revoke.warn')),
-      h('div', { class: 'row' }, button(t('desk.revoke.send'), async () => { await call('POST', `/api/desk/certificates/${c.serial}/revoke`, { reason: select.value }); shown = ''; await lists(document.querySelector('main')); }, { kind: 'danger', test: 'revoke-send', failed: say }), button(t('common.cancel'), () => fill(work)))));
+      h('div', { class: 'row' }, button(t('desk.revoke.send'), async () => { await call('POST', `/api/desk/certificates/${c.serial}/revoke`, { reason: select.value }); shown = ''; await lists(document.querySelector('main')); }, { kind: 'danger', test: 'revoke-send', failed: say }), button(t('common.cancel'), back))));
     select.focus();
   }, { kind: 'danger', test: 'revoke' });
   return h('article', { class: 'card', test: 'certificate', data: { serial: c.serial, status: c.status } },

@@ -6,7 +6,7 @@
 //   ready      check allow agent-state[data-state] carriers-state[data-state] clock-state[data-state]
 //   signature  certificate[data-id][data-status][data-source] warning reissue carrier-ID key-algorithm restart progress[data-state] step-NAME[data-state] success cancel
 //   first      new-application application[data-state] authority-ID next field-NAME error-NAME save attach attachment submit code confirm code-again withdraw
-//   add        application[data-state] carrier-ID[data-carrier] key-algorithm create progress step-NAME success waiting[data-id] complete discard restart
+//   add        application[data-state] carrier-ID[data-carrier] key-algorithm gost-elsewhere create progress step-NAME success waiting[data-id] complete discard restart
 //   sign       certificate files packaging-detached packaging-attached file sign cancel progress result[data-valid] download
 //   backup     export-cer export-pem backup restore success
 //   journal    signature[data-valid]

@@ -144,7 +144,7 @@ export function first(app) {
     drop.addEventListener('dragover', (e) => { e.preventDefault(); drop.classList.add('over'); });
     drop.addEventListener('dragleave', () => drop.classList.remove('over'));
     drop.addEventListener('drop', (e) => { e.preventDefault(); drop.classList.remove('over'); add(e.dataTransfer.files); });
-    fill(body, across('scans'), h('section', { class: 'card' }, h('h2', {}, t('first.scans')),
+    fill(body, across('scans'), h('section', { class: 'card' }, h('h2', {}, t('first.scans')), h('p', {}, t('first.scans.which')),
       a.attachments.length > 0 && h('ul', { class: 'plain' }, a.attachments.map((x) => h('li', { class: 'row spread', test: 'attachment' },
         h('a', { href: path(a, `/attachments/${x.number}`), target: '_blank', rel: 'noopener' }, x.name), h('span', { class: 'row' }, h('span', { class: 'quiet' }, size(x.size)),
           button(t('first.detach'), async () => { await call('DELETE', path(a, `/attachments/${x.number}`)); await app.show(); }, { kind: 'link', failed: say, describe: `${t('first.detach')}: ${x.name}` }))))),

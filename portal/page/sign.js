@@ -1,8 +1,8 @@
 // 5. Sign documents of one's own: any file, several with one PIN; the portal verifies and says who, when and with what.
 import { h, fill, button, note, newId } from './dom.js';
-import { upload } from './api.js';
-import { t, date, size } from './i18n.js';
-import { explain, holderOf, issuerOf, verdict } from './parts.js';
+import { call, upload } from './api.js';
+import { t, language, date, size } from './i18n.js';
+import { explain, holderOf, issuerOf, ofKey, verdict } from './parts.js';
 
 // A browser keeps an attached signature, which is as large as its document, in its own memory until it is sent on.
 const attachedLimit = 256 * 2 ** 20;
@@ -11,24 +11,40 @@ export function sign(app) {
   let files = [];
   let chosen = null;
   let packaging = 'detached';
+  let revoked = new Set(); // certificates, as far as the portal has said
+  let turn = 0;
+  let end = null; // of the last signing: what draws it, and in which language it was drawn
   let draw = () => {}; // the list of files as it stands now
   const work = h('div', { class: 'stack' }); // progress and results: they stay when a token that comes or goes draws the section anew
 
   return {
     id: 'sign',
     watches: true,
-    leave() { if (!app.busy) fill(work); },
-    render(root) {
+    leave() {
+      if (app.busy) return;
+      end = null;
+      fill(work);
+    },
+    async render(root) {
       const { agent } = app;
+      const mine = ++turn;
+      const issued = await call('GET', '/api/certificates').catch(() => null); // without the portal the person still chooses documents
+      if (mine !== turn) return;
+      if (issued) revoked = new Set(issued.filter((c) => c.status === 'revoked').map((c) => c.id));
       const now = Date.now();
       const usable = agent.certificates.filter((c) => c.hasPrivateKey && Date.parse(c.notBefore) <= now && now < Date.parse(c.notAfter))
-        .sort((a, b) => Date.parse(b.notBefore) - Date.parse(a.notBefore));
-      if (!usable.some((c) => c.id === chosen)) chosen = usable[0]?.id ?? null;
+        .sort((a, b) => revoked.has(a.id) - revoked.has(b.id) || Date.parse(b.notBefore) - Date.parse(a.notBefore));
+      const good = usable.filter((c) => !revoked.has(c.id));
+      if (!good.some((c) => c.id === chosen)) chosen = good[0]?.id ?? null;
       const id = newId();
       const select = h('select', { id, test: 'certificate' }, usable.map((c) =>
-        h('option', { value: c.id }, t('sign.option', { name: holderOf(c), issuer: issuerOf(c), date: date(c.notAfter), serial: c.serialNumber.slice(-6) }))));
-      if (chosen) select.value = chosen;
-      select.addEventListener('change', () => { chosen = select.value; });
+        h('option', { value: c.id, disabled: revoked.has(c.id) }, t(revoked.has(c.id) ? 'sign.option.revoked' : 'sign.option',
+          { name: holderOf(c), date: date(c.notAfter), key: ofKey(c), serial: c.serialNumber.slice(-6) }))));
+      const issuer = h('span', { class: 'hint' });
+      const choose = () => { issuer.textContent = chosen ? t('sign.issuer', { issuer: issuerOf(usable.find((c) => c.id === chosen)) }) : ''; };
+      select.value = chosen;
+      select.addEventListener('change', () => { chosen = select.value; choose(); });
+      choose();
       const list = h('ul', { class: 'plain' });
       const idle = () => !files.length || !chosen;
       const go = button(t('sign.go'), () => run(usable.find((c) => c.id === chosen)), { kind: 'primary', test: 'sign', disabled: idle });
@@ -54,13 +70,20 @@ export function sign(app) {
       draw();
       fill(root, app.title('sign'), !agent.ready && app.notReady(),
         h('section', { class: 'card' },
-          usable.length ? h('div', { class: 'field' }, h('label', { for: id }, t('sign.certificate')), select)
-            : agent.ready && note('warn', t('sign.none'), h('p', {}, h('a', { href: '#add' }, t('section.add')))),
+          usable.length > 0 && h('div', { class: 'field' }, h('label', { for: id }, t('sign.certificate')), select, issuer),
+          !good.length && agent.ready && note('warn', t('sign.none'), h('p', {}, h('a', { href: '#add' }, t('section.add')))),
           drop, list, h('details', {}, h('summary', {}, t('sign.more')), pack),
           h('p', { class: 'quiet' }, t('sign.pin')), h('div', { class: 'row' }, go)),
         work);
+      if (end && end.language !== language()) tell(end.show);
     },
   };
+
+  // tell shows the end of a signing, and again after a change of language.
+  function tell(show) {
+    end = { show, language: language() };
+    fill(work, show());
+  }
 
   async function run(certificate) {
     const stop = new AbortController();
@@ -68,7 +91,7 @@ export function sign(app) {
     const detached = packaging === 'detached';
     const batch = files;
     const large = batch.find((f) => !detached && f.size > attachedLimit);
-    if (large) return fill(work, note('bad', t('sign.attached.large', { name: large.name, limit: size(attachedLimit) })));
+    if (large) return tell(() => note('bad', t('sign.attached.large', { name: large.name, limit: size(attachedLimit) })));
     const total = batch.reduce((n, f) => n + f.size, 0);
     const toPero = new Map();
     const toPortal = new Map();
@@ -81,6 +104,7 @@ export function sign(app) {
       bar.value = of ? Math.min(1, (sum(toPero) + sum(toPortal)) / of) : 1;
     };
     const card = h('section', { class: 'card', test: 'progress', data: { state: 'running' } }, said, bar, h('div', { class: 'row' }, button(t('common.cancel'), () => stop.abort(), { test: 'cancel' })));
+    end = null;
     fill(work, card);
     card.scrollIntoView({ block: 'nearest' });
     app.busy = true;
@@ -106,21 +130,22 @@ export function sign(app) {
       for (const r of results) {
         const i = Number(r.id);
         if (r.error) {
-          reports.push(h('article', { class: 'card seal bad', test: 'result', data: { valid: 'false' } }, h('h3', {}, batch[i].name), explain(r.error)));
+          reports.push(() => h('article', { class: 'card seal bad', test: 'result', data: { valid: 'false' } }, h('h3', {}, batch[i].name), explain(r.error)));
           continue;
         }
         const where = detached ? `document=${documents[i].id}` : `name=${encodeURIComponent(batch[i].name)}`;
         const body = r.signature instanceof Blob ? r.signature : new Blob([r.signature]);
-        reports.push(verdict(await upload(`/api/signatures?${where}`, body, { signal })));
+        const report = await upload(`/api/signatures?${where}`, body, { signal });
+        reports.push(() => verdict(report));
       }
       card.dataset.state = 'done';
       files = [];
       draw();
-      fill(work, h('h2', { tabindex: '-1' }, t('sign.results')), reports);
+      tell(() => [h('h2', { tabindex: '-1' }, t('sign.results')), reports.map((show) => show())]);
       work.firstChild.focus();
     } catch (e) {
       card.dataset.state = 'failed';
-      fill(work, explain(e), h('p', { class: 'quiet' }, t('sign.safe')));
+      tell(() => [explain(e), h('p', { class: 'quiet' }, t('sign.safe'))]);
     } finally {
       app.busy = false;
     }
