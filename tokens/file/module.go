@@ -14,6 +14,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
+	"unicode"
 
 	"github.com/perosign/pero/tokens"
 	"github.com/perosign/pero/tokens/file/pkcs12"
@@ -120,12 +122,22 @@ func tokenID(name string) tokens.ID { return tokens.MakeID("file", "", label(nam
 
 func label(name string) string { return name[:len(name)-len(filepath.Ext(name))] }
 
-// called is the name of a key store for people. One that we named is called after its first key too, which has the holder's name.
+// called is the name of a key store for people. One that we named is called after its first key too, which has the holder's name. It is
+// proposed as the name of a copy, so what no file's name may have on some system is left out.
 func called(name string, store *pkcs12.Store) string {
-	if !ownName(name) || len(store.Keys) == 0 || store.Keys[0].Label == "" {
+	if !ownName(name) || len(store.Keys) == 0 {
 		return label(name)
 	}
-	return fmt.Sprintf("%s (%s)", store.Keys[0].Label, label(name))
+	holder := strings.Map(func(r rune) rune {
+		if strings.ContainsRune(`/\:*?"<>|`, r) || !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, store.Keys[0].Label)
+	if holder = strings.TrimLeft(holder, ". "); holder == "" {
+		return label(name)
+	}
+	return fmt.Sprintf("%s (%s)", holder, label(name))
 }
 
 func describe(name string, state tokens.State, writable bool) tokens.Token {

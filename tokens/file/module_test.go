@@ -120,3 +120,21 @@ func TestNewKeyStore(t *testing.T) {
 	_, err = m.Login(t.Context(), token.ID, pin("4321"), nil)
 	require.ErrorIs(t, err, tokens.ErrPINIncorrect)
 }
+
+// TestCalledAfterTheHolder: a key store that we named tells whose it is, in a name that a file may have; a person's own name for it stays.
+func TestCalledAfterTheHolder(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "keys")
+	m := file.New(folder)
+	s := login(t, m, newStore(t, m).ID, "1234")
+	_, err := s.Generate(t.Context(), tokens.KeySpec{ID: "01", Algorithm: tokens.GOST2012256, Label: `../ООО "Ромашка"`})
+	require.NoError(t, err)
+	list, err := m.Tokens(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "ООО Ромашка (keys)", list[0].Label)
+
+	path := keyStore(t, folder)
+	require.NoError(t, os.Rename(path, filepath.Join(folder, "Бухгалтерия.p12")))
+	list, err = m.Tokens(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "Бухгалтерия", list[0].Label)
+}
