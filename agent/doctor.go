@@ -42,9 +42,24 @@ const (
 )
 
 func (a *app) doctorCommand() *cobra.Command {
-	return a.answersJSON(a.command("doctor", "", 0, 0, func(ctx context.Context, _ []string) error {
+	report := false
+	c := a.answersJSON(a.command("doctor", "report", 0, 1, func(ctx context.Context, args []string) error {
 		d := &doctor{app: a, now: time.Now()}
+		file := "pero-report-" + d.now.Format("20060102-150405") + ".txt"
+		if len(args) > 0 {
+			if file = args[0]; !report {
+				return errUsage{a.words.Say("cli.doctor.report.needs", locale.Values{"Name": file})}
+			}
+		}
+		if report {
+			if err := a.free(file); err != nil {
+				return err
+			}
+		}
 		d.examine(ctx)
+		if report && d.err == nil {
+			d.err = d.write(file)
+		}
 		if d.err != nil {
 			return d.err
 		}
@@ -56,6 +71,8 @@ func (a *app) doctorCommand() *cobra.Command {
 		}
 		return nil
 	}))
+	c.Flags().BoolVar(&report, "report", false, a.words.Say("cli.doctor.report"))
+	return c
 }
 
 // doctor looks at one thing after another; a problem never keeps it from the rest.
@@ -63,12 +80,15 @@ type doctor struct {
 	*app
 	root     string // where the machine's files are: "" but for tests
 	now      time.Time
+	said     []said
+	secrets  []string // what names a token or site, in case a cause repeats it
 	problems int
 	err      error
 }
 
 // find tells a finding: its words are cli.doctor.ID and, for the advice, cli.doctor.ID.advice.
 func (d *doctor) find(check, level, id string, v locale.Values) {
+	d.said = append(d.said, said{check, level, id, v})
 	f := finding{Check: check, Level: level, Message: d.words.Say("cli.doctor."+id, v)}
 	f.Cause, _ = v["Cause"].(string)
 	if level != levelOK {
@@ -243,6 +263,11 @@ func (d *doctor) carriers(ctx context.Context, c config.Config) {
 		return
 	}
 	found := 0
+	for _, m := range c.Modules {
+		if m.Name != cards.Product(m.Path) {
+			d.secrets = append(d.secrets, m.Name)
+		}
+	}
 	for _, m := range discover(c) {
 		if m.Skip == "" || m.Skip == cards.NoCarrier {
 			continue
@@ -293,7 +318,8 @@ func (d *doctor) carriers(ctx context.Context, c config.Config) {
 
 // token tells of one token; foreign: it cannot be read because only the program that made it can.
 func (d *doctor) token(t tokens.Token, foreign bool) {
-	v := locale.Values{"Name": visible(t.Label), "Carrier": d.words.Say("cli.carrier." + string(t.Carrier)), "State": d.words.Say("cli.state." + string(t.State)),
+	d.secrets = append(d.secrets, t.Label, t.SerialNumber, string(t.ID))
+	v := locale.Values{"Name": visible(t.Label), "Manufacturer": visible(t.Manufacturer), "Model": visible(t.Model), "Carrier": d.words.Say("cli.carrier." + string(t.Carrier)), "State": d.words.Say("cli.state." + string(t.State)),
 		"GOST": t.Writable && slices.Contains(t.Algorithms, tokens.GOST2012256)}
 	if foreign {
 		d.find("token", levelProblem, "token_foreign", v)
@@ -331,6 +357,7 @@ func (d *doctor) grants(c config.Config) {
 	}
 	count := map[sites.Access]int{}
 	for _, g := range list {
+		d.secrets = append(d.secrets, g.Origin)
 		count[g.Access]++
 	}
 	d.find("sites", levelOK, "sites", locale.Values{"Granted": strconv.Itoa(count[sites.Granted]), "Blocked": strconv.Itoa(count[sites.Blocked])})

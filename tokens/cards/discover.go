@@ -45,7 +45,7 @@ func (f finder) discover(configured []Module) []Module {
 	paths, products := map[string]bool{}, map[string]bool{}
 	add := func(m Module, asked bool) {
 		resolved, err := f.resolve(m.Path)
-		product := productOf(m.Path)
+		product := Product(m.Path)
 		if err != nil {
 			if asked {
 				m.Skip = reason(err)
@@ -156,8 +156,8 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// productOf knows a module by its file's name.
-func productOf(path string) string {
+// Product knows a module by its file's name: the product as cards.json calls it, "" for any other.
+func Product(path string) string {
 	for _, p := range known().Products {
 		if slices.Contains(p.Files, base(path)) {
 			return p.Name
@@ -210,7 +210,7 @@ func (f finder) p11kit() []Module {
 				path = f.bare(path)
 			}
 			m := Module{Path: path, From: "p11-kit: " + folder + "/" + e.Name()}
-			if productOf(path) == "" {
+			if Product(path) == "" {
 				m.Name = name
 			}
 			list = append(list, m)
