@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -177,6 +178,13 @@ func (a *app) failure(err error) *failure {
 	return f
 }
 
+// namesFile tells whether the words of an error name the file already, as noFile's do.
+func namesFile(err error, file string) bool {
+	var w worded
+	var p *os.PathError
+	return errors.As(err, &w) && errors.As(w.cause, &p) && p.Path == file
+}
+
 // perFile runs work on each file and goes on when one fails: each is told by itself, and the exit code tells of any.
 func (a *app) perFile(files []string, work func(file string) error) error {
 	code := exitOK
@@ -196,7 +204,11 @@ func (a *app) perFile(files []string, work func(file string) error) error {
 					return err
 				}
 			} else {
-				fmt.Fprintf(a.err, "pero: %s: %s\n", f, a.tell(err))
+				text := a.tell(err)
+				if !namesFile(err, f) {
+					text = f + ": " + text
+				}
+				fmt.Fprintln(a.err, "pero: "+text)
 			}
 		}
 		code = max(code, said.code)

@@ -149,7 +149,7 @@ func (a *app) findCertificate(ctx context.Context, s *stack, name string, toSign
 	}
 	text := a.words.Say("cli.certificates.several")
 	for _, c := range found {
-		text += fmt.Sprintf("\n  %s  %s  %s", c.ID[:16], c.NotAfter.Format(time.DateOnly), visible(holder(c.Subject)))
+		text += fmt.Sprintf("\n  %s  %s  %s", c.ID[:16], a.words.Date(c.NotAfter), visible(holder(c.Subject)))
 	}
 	return api.Certificate{}, errUsage{text}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/perosign/pero/agent/journal"
 	"github.com/perosign/pero/agent/locale"
+	"github.com/perosign/pero/api"
 )
 
 func (a *app) journalCommand() *cobra.Command {
@@ -79,8 +80,9 @@ func (a *app) showRecord(w io.Writer, r journal.Record) {
 			origin = a.words.Say("cli.journal.person")
 		}
 		parts = []string{origin, a.words.Say("cli.act." + d.Act), a.words.Say("cli.journal." + d.Decision)}
-		if d.Result != journal.OK {
-			parts = append(parts, d.Result)
+		if d.Result != journal.OK && d.Result != string(api.UserCancelled) { // that one is the decision itself
+			why, _, _ := strings.Cut(a.words.Say("errors."+d.Result), ".") // without what to do now
+			parts = append(parts, why)
 		}
 		if n := len(d.Documents); n > 0 {
 			parts = append(parts, a.words.Say("cli.journal.documents", locale.Values{"Count": n}))

@@ -246,8 +246,5 @@ func (a *app) statusWords(s string, notAfter, revokedAt *time.Time) string {
 }
 
 func (a *app) time(t time.Time) string {
-	if a.words.Language == "ru" {
-		return t.Local().Format("02.01.2006 15:04:05 MST")
-	}
-	return t.Local().Format("2006-01-02 15:04:05 MST")
+	return a.words.Date(t) + t.Local().Format(" 15:04:05 MST")
 }

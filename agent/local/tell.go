@@ -1,8 +1,6 @@
 package local
 
 import (
-	"time"
-
 	"github.com/perosign/pero/agent/locale"
 )
 
@@ -33,7 +31,7 @@ func (t Token) Text(l *locale.Locale) string {
 
 // Text is a certificate in one line.
 func (c Certificate) Text(l *locale.Locale) string {
-	v := locale.Values{"Name": c.Holder, "Date": c.Until.Local().Format(time.DateOnly)}
+	v := locale.Values{"Name": c.Holder, "Date": l.Date(c.Until)}
 	if c.Days < 0 {
 		return l.Say("tray.certificate.ended", v)
 	}

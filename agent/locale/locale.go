@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
 	"golang.org/x/text/language"
@@ -90,6 +91,14 @@ func (l *Locale) Terms(name string) string {
 
 // Values fill a message's placeholders: {{.Name}}. A member "Count" (int) picks the plural form.
 type Values map[string]any
+
+// Date writes the day of t as this language does; in the zone of this machine.
+func (l *Locale) Date(t time.Time) string {
+	if l.Language == "ru" {
+		return t.Local().Format("02.01.2006")
+	}
+	return t.Local().Format(time.DateOnly)
+}
 
 // Say gives the message of an id. An id that is not in the catalogue is given back as it is: a test holds that none is missing.
 func (l *Locale) Say(id string, values ...Values) string {

@@ -108,6 +108,10 @@ func unarmoured(data []byte) ([]byte, bool) {
 
 func (i inspector) pem(data []byte) (Description, error) {
 	all := Description{Kind: KindSeveral}
+	own := i
+	if len(i.issuers) == 0 {
+		own = inspector{issuers: together(data), inside: true}
+	}
 	for rest := data; ; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
@@ -124,8 +128,14 @@ func (i inspector) pem(data []byte) (Description, error) {
 		if block.Headers["DEK-Info"] != "" { // RFC 1421: its octets are no DER
 			d = Description{Kind: KindEncryptedKey}
 			d.add("inspect.encryption", block.Headers["DEK-Info"])
-		} else if d, err = i.der(block.Bytes); err != nil {
-			return Description{}, err
+		} else {
+			by := i
+			if block.Type == "CERTIFICATE" {
+				by = own
+			}
+			if d, err = by.der(block.Bytes); err != nil {
+				return Description{}, err
+			}
 		}
 		all.Nested = append(all.Nested, d)
 	}
@@ -137,6 +147,16 @@ func (i inspector) pem(data []byte) (Description, error) {
 	}
 	all.add("inspect.count", strconv.Itoa(len(all.Nested)))
 	return all, nil
+}
+
+// together lists the certificates of a PEM file, which may be a chain.
+func together(data []byte) (list []*certificate) {
+	for block, rest := pem.Decode(data); block != nil && len(list) < maxCertificates; block, rest = pem.Decode(rest) {
+		if c, err := parseCertificate(block.Bytes); err == nil && block.Type == "CERTIFICATE" {
+			list = append(list, c)
+		}
+	}
+	return list
 }
 
 // der tells the kinds apart by their first member.
