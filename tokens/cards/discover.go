@@ -15,7 +15,7 @@ import (
 type Module struct {
 	Name string // of the product where it is a known one: stable across places, because it is part of the identity of tokens
 	Path string // absolute
-	From string // "configuration", "p11-kit: FILE" or "known place"
+	From string // "configuration", "p11-kit: FILE", "ifc.cfg: FILE" or "known place"
 	Skip string // why it is not to be loaded; "" when it is
 }
 
@@ -28,8 +28,8 @@ type finder struct {
 	uid  int    // whose files are trusted beside root's; -1 where files have no owners
 }
 
-// Discover lists the modules of this machine: the configured ones, then those of p11-kit's module files, then those in their makers'
-// known places. A product that was found already is not listed twice. Modules that are no carriers, or that somebody else could
+// Discover lists the modules of this machine: the configured ones, then those of p11-kit's module files, those of ifc.cfg, then those in
+// their makers' known places. A product that was found already is not listed twice. Modules that are no carriers, or that somebody else could
 // replace, are listed with the reason to skip them.
 func Discover(configured []Module) []Module {
 	home, err := os.UserHomeDir()
@@ -64,7 +64,7 @@ func (f finder) discover(configured []Module) []Module {
 		switch {
 		case slices.ContainsFunc(known().NoCarrier, func(n string) bool { return strings.HasPrefix(base(resolved), n) || strings.HasPrefix(base(m.Path), n) }) && m.From != fromConfiguration:
 			m.Skip = NoCarrier
-		default:
+		case m.Skip == "":
 			m.Skip = f.distrust(resolved)
 		}
 		if m.Skip == "" && product != "" {
@@ -83,6 +83,9 @@ func (f finder) discover(configured []Module) []Module {
 	}
 	for _, m := range f.p11kit() {
 		add(m, true)
+	}
+	for _, m := range f.ifc() {
+		add(m, m.Skip != "")
 	}
 	for _, p := range known().Products {
 		for _, place := range f.places(p) {
