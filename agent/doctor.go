@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -268,7 +269,11 @@ func (d *doctor) carriers(ctx context.Context, c config.Config) {
 			d.secrets = append(d.secrets, m.Name)
 		}
 	}
+	from := map[string]string{} // by path, where another program's list names it
 	for _, m := range discover(c) {
+		if strings.Contains(m.From, ": ") {
+			from[m.Path] = m.From
+		}
 		if m.Skip == "" || m.Skip == cards.NoCarrier {
 			continue
 		}
@@ -299,7 +304,7 @@ func (d *doctor) carriers(ctx context.Context, c config.Config) {
 			continue
 		}
 		if m.Kind == "pkcs11" {
-			v["Count"] = len(list)
+			v["Count"], v["From"] = len(list), from[m.Path]
 			d.find("module", levelOK, "module", v)
 		} else {
 			d.find("files", levelOK, "files", v)
