@@ -194,7 +194,7 @@ func (d *doctor) state() {
 func (d *doctor) port(ctx context.Context, c config.Config) {
 	v := locale.Values{"Address": c.Listen}
 	if answers(ctx, c.Listen) {
-		d.find("agent", levelOK, "agent", v)
+		d.own(ctx, v)
 		return
 	}
 	dialer := net.Dialer{Timeout: 2 * time.Second}

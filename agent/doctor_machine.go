@@ -10,6 +10,7 @@ import (
 
 	"github.com/perosign/pero/agent/config"
 	"github.com/perosign/pero/agent/journal"
+	"github.com/perosign/pero/agent/local"
 	"github.com/perosign/pero/agent/locale"
 	"github.com/perosign/pero/agent/service"
 	"github.com/perosign/pero/tokens/cards"
@@ -44,6 +45,18 @@ func listens(ctx context.Context, address string) bool {
 	}
 	conn.Close()
 	return true
+}
+
+// own tells whether it is the person's own agent that pages find behind the port, which may be the service's.
+func (d *doctor) own(ctx context.Context, v locale.Values) {
+	c, err := local.Dial(ctx)
+	if err != nil {
+		v["Cause"] = err.Error()
+		d.find("agent", levelProblem, "agent_away", v)
+		return
+	}
+	d.err = errors.Join(d.err, c.Close())
+	d.find("agent", levelOK, "agent", v)
 }
 
 // withoutReader are the products whose tokens are in no reader of smart cards.
