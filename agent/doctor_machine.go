@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -78,6 +79,34 @@ func (d *doctor) readers(list []cards.Module) {
 	default:
 		d.find("readers", levelNote, "readers_absent", nil)
 	}
+}
+
+// clock holds the time of day against files that were surely written before now. A clock that is ahead cannot be seen without a network.
+func (d *doctor) clock(c config.Config) {
+	now, latest := d.now, time.Time{}
+	files := slices.Clone(c.Sources)
+	if self, err := os.Executable(); err == nil {
+		files = append(files, self)
+	}
+	if dir, err := config.StateDir(); err == nil {
+		files = append(files, filepath.Join(dir, "sites.json"), filepath.Join(dir, "journal"))
+		// A record keeps its time when its file is copied; a day is more than any change of zones or summer time.
+		if last, err := newest(filepath.Join(dir, "journal")); err == nil && last.After(now.Add(24*time.Hour)) {
+			d.find("clock", levelProblem, "clock_before_journal", locale.Values{"Now": d.time(now), "Then": d.time(last)})
+			return
+		}
+	}
+	files = append(files, "/var/log", "/var/lib/dpkg/status", "/etc")
+	for _, f := range files {
+		if info, err := os.Stat(f); err == nil && info.ModTime().After(latest) {
+			latest = info.ModTime()
+		}
+	}
+	if latest.After(now.Add(5 * time.Minute)) {
+		d.find("clock", levelProblem, "clock_behind", locale.Values{"Now": d.time(now), "Then": d.time(latest)})
+		return
+	}
+	d.find("clock", levelOK, "clock", locale.Values{"Now": d.time(now)})
 }
 
 // newest is the time of the journal's last record; zero when there is none.
