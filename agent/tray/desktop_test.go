@@ -533,6 +533,13 @@ func TestTrayInXfce(t *testing.T) {
 	page = d.load(d.opened(3))
 	require.Contains(t, page, "&lt;b&gt;nobody listens&lt;/b&gt;")
 
+	// A second start shows the same as a page: the way of desktops without a place for icons.
+	d.start(exec.Command(d.tray.Path))
+	page = d.load(d.opened(4))
+	require.Contains(t, page, "https://portal.example")
+	require.Contains(t, page, "Носители и сертификаты")
+	require.NotContains(t, page, "tray.")
+
 	// A token that comes is told of; those that were there were not.
 	d.desk.set(func(s *local.State) {
 		*s = withSite(s)

@@ -18,22 +18,27 @@ import (
 
 func main() {
 	words := locale.For(locale.Detect())
-	release, err := local.Single("tray")
-	if err != nil {
-		text := err.Error()
-		if errors.Is(err, local.ErrRunning) {
-			text = words.Say("tray.twice")
-		}
-		fmt.Fprintln(os.Stderr, "pero-tray: "+text)
-		os.Exit(1)
-	}
-	defer release()
 	if !display() {
 		fmt.Fprintln(os.Stderr, "pero-tray: "+words.Say("tray.no_display"))
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	release, err := local.Single("tray")
+	if errors.Is(err, local.ErrRunning) {
+		err = overview(ctx, words)
+	} else if err == nil {
+		defer release()
+		stay(ctx, words)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "pero-tray: "+err.Error())
+		os.Exit(1)
+	}
+}
+
+// stay shows the icon until the person ends it.
+func stay(ctx context.Context, words *locale.Locale) {
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
 	t := &tray{words: words, quit: quit}
