@@ -65,6 +65,9 @@ func TestInside(t *testing.T) {
 	require.Equal(t, alice.uid, run(t, "stat", "-c", "%u", "/proc/"+agentPID(t, alice)))
 	require.Equal(t, bob.uid, run(t, "stat", "-c", "%u", "/proc/"+agentPID(t, bob)))
 
+	findings := alice.runs(t, "sh", "-c", "/usr/bin/pero doctor --json || true")
+	require.Regexp(t, `"check":"service","level":"ok"`, findings)
+
 	// Who is not signed in has no agent, and the page hears so.
 	carol := newPerson(t, "carol")
 	require.ErrorContains(t, carol.connect(), "status 503")
