@@ -157,7 +157,7 @@ func (s *stage) timing(ctx context.Context) ([]row, error) {
 			if own, ok := t[bits+"/"+what+"/control"]; ok {
 				control = own
 			}
-			rows = append(rows, atMost(row{goal: "does time tell the secret: " + bits + ", " + what, figure: fmt.Sprintf("|t| %.1f", value),
+			rows = append(rows, atMost(row{goal: "does time tell the secret: " + bits + ", " + what, figure: fmt.Sprintf("t %.1f", value),
 				yardstick: fmt.Sprintf("a leak > 10, a leaky control %.0f", control), ratio: value}, 10))
 		}
 	}
