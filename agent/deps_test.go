@@ -32,6 +32,7 @@ var rooms = []struct {
 	{"tokens/p11", []string{"tokens", "tokens/cards", "tokens/gost"}, "the one room where a vendor's library is called"},
 	{"tokens/host", []string{"tokens"}, "it must not know what it carries: a module of any kind stands behind it"},
 	{"tokens/tokentest", []string{"tokens", "tokens/gost"}, "the one suite sees a Store as callers do"},
+	{"tokens/tokentest/published", nil, "finds data that tests judge by; any test may ask it"},
 	{"api", nil, "the wire imports nothing of ours: a client in another program takes it alone"},
 	{"api/apitest", []string{"api"}, "an agent for tests of the wire"},
 	{"api/js", nil, "the page's module is a file; a portal embeds it and nothing else"},

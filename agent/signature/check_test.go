@@ -9,29 +9,14 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"math/big"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/tokens"
+	"github.com/perosign/pero/tokens/tokentest/published"
 	"github.com/stretchr/testify/require"
 )
-
-// outside gives a file of the outside test data, which is not part of the project.
-func outside(t testing.TB, path string) []byte {
-	t.Helper()
-	dir := os.Getenv("PERO_DATA")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "data")
-	}
-	data, err := os.ReadFile(filepath.Join(dir, path))
-	if err != nil {
-		t.Skipf("the outside test data is not here (set PERO_DATA): %v", err)
-	}
-	return data
-}
 
 // Published vectors with verdicts: forged, malleable and oddly encoded signatures.
 func TestWycheproof(t *testing.T) {
@@ -55,7 +40,7 @@ func TestWycheproof(t *testing.T) {
 					}
 				}
 			}
-			require.NoError(t, json.Unmarshal(outside(t, "wycheproof/testvectors_v1/"+name+".json"), &file))
+			require.NoError(t, json.Unmarshal(published.File(t, "wycheproof/testvectors_v1/"+name+".json"), &file))
 			valid, invalid := 0, 0
 			for _, g := range file.TestGroups {
 				h, known := hashes[g.Sha]

@@ -11,13 +11,14 @@ import (
 	"github.com/perosign/pero/agent/names"
 	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/tokens"
+	"github.com/perosign/pero/tokens/tokentest/published"
 	"github.com/stretchr/testify/require"
 )
 
 // rows gives the rows of a table of outside data without its head.
 func rows(t testing.TB, path string) (list [][]string) {
 	t.Helper()
-	for line := range strings.Lines(string(outside(t, path))) {
+	for line := range strings.Lines(string(published.File(t, path))) {
 		list = append(list, strings.Split(strings.TrimRight(line, "\r\n"), "\t"))
 	}
 	return list[1:]
@@ -26,7 +27,7 @@ func rows(t testing.TB, path string) (list [][]string) {
 // der gives a file of the outside data, PEM undone.
 func der(t testing.TB, path string) []byte {
 	t.Helper()
-	data := outside(t, path)
+	data := published.File(t, path)
 	if block, _ := pem.Decode(data); block != nil {
 		return block.Bytes
 	}
@@ -74,7 +75,7 @@ func TestOutsideStructures(t *testing.T) {
 
 // The head authority and the accredited ones, as the ministry lists them.
 func TestRussianAuthorities(t *testing.T) {
-	bundle := outside(t, "russian-ca/ca-gost2012-part.pem")
+	bundle := published.File(t, "russian-ca/ca-gost2012-part.pem")
 	var list []*signature.Certificate
 	for block, rest := pem.Decode(bundle); block != nil; block, rest = pem.Decode(rest) {
 		c, err := signature.ParseCertificate(block.Bytes)
@@ -114,7 +115,7 @@ func TestRussianAuthorities(t *testing.T) {
 
 // What pero inspect shows of them, with the issuer known and without.
 func TestRussianAuthoritiesInspected(t *testing.T) {
-	all, err := signature.Inspect(outside(t, "russian-ca/ca-gost2012-part.pem"))
+	all, err := signature.Inspect(published.File(t, "russian-ca/ca-gost2012-part.pem"))
 	require.NoError(t, err)
 	require.Equal(t, signature.KindSeveral, all.Kind)
 	require.Len(t, all.Nested, 564)
@@ -151,7 +152,7 @@ func TestOutsideSigned(t *testing.T) {
 		}
 		// The older samples leave the certificate out.
 		known := [][]byte{der(t, "tc26-rfc4490-era/cert-256-selfsigned-XchA.crt.der"), der(t, "tc26-rfc4490-era/cert-512-selfsigned-512B.crt.der")}
-		r, err := signature.VerifyCAdES(bytes.NewReader(outside(t, row[0])), nil, known...)
+		r, err := signature.VerifyCAdES(bytes.NewReader(published.File(t, row[0])), nil, known...)
 		require.NoError(t, err, row[0])
 		require.Len(t, r.Signers, 1)
 		require.NoError(t, r.Signers[0].Err, row[0])
@@ -199,7 +200,7 @@ func TestOutsideKeysInspected(t *testing.T) {
 		"gnutls/gost94-cert.pem":                          {"key": "GOST R 34.10-94 (1.2.643.2.2.20)"},
 		"gnutls/grfc.crt":                                 {"key": "GOST R 34.10-2001, CryptoPro-A", "signatureAlgorithm": "GOST R 34.10-2001, GOST R 34.11-94"},
 	} {
-		d := inspect(t, outside(t, path), nil)
+		d := inspect(t, published.File(t, path), nil)
 		for id, value := range want {
 			require.Equal(t, value, field(d, id), "%s: %s", path, id)
 		}

@@ -9,8 +9,6 @@ import (
 	"encoding/asn1"
 	"encoding/pem"
 	"math/big"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/perosign/pero/tokens/tokentest/published"
 )
 
 // The rules that path holds give what x509.Verify says of the same chains, whose keys it knows.
@@ -82,16 +82,7 @@ func TestPathAgreesWithTheLibrary(t *testing.T) {
 
 // The ministry's head authority and the accredited ones: each certificate's issuer is found among them, and the rules hold.
 func TestChainsOfRussianAuthorities(t *testing.T) {
-	dir := os.Getenv("PERO_DATA")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "..", "shared", "data")
-	}
-	bundle, err := os.ReadFile(filepath.Join(dir, "russian-ca", "ca-gost2012-part.pem"))
-	if err != nil {
-		t.Skipf("the outside test data is not here (set PERO_DATA): %v", err)
-	}
-	table, err := os.ReadFile(filepath.Join(dir, "russian-ca", "expected.tsv"))
-	require.NoError(t, err)
+	bundle, table := published.File(t, "russian-ca/ca-gost2012-part.pem"), published.File(t, "russian-ca/expected.tsv")
 	var all [][]byte
 	for block, rest := pem.Decode(bundle); block != nil; block, rest = pem.Decode(rest) {
 		all = append(all, block.Bytes)

@@ -20,6 +20,7 @@ import (
 	"github.com/perosign/pero/tokens"
 	"github.com/perosign/pero/tokens/file"
 	"github.com/perosign/pero/tokens/gost"
+	"github.com/perosign/pero/tokens/tokentest/published"
 )
 
 // certifyGOST makes a self-signed certificate of spki with a session's key.
@@ -232,17 +233,10 @@ func TestCryptoProKeyStore(t *testing.T) {
 
 // TestPublishedKeyStores: what openssl cannot open as others published it (masked keys, OMAC, PKCS#8 of version 1), it opens as a carrier of ours.
 func TestPublishedKeyStores(t *testing.T) {
-	data := os.Getenv("PERO_DATA")
-	if data == "" {
-		data = filepath.Join("..", "..", "..", "shared", "data")
-	}
 	for _, name := range []string{
 		"rfc9548/a1-cert-plain-key-kuznyechik-omac.p12", "rfc9548/a2-cert-magma-omac-key-magma.p12", "tc26-rfc4490-era/r50.1.112-2016.p12",
 	} {
-		path := filepath.Join(data, name)
-		if _, err := os.Stat(path); err != nil {
-			t.Skipf("no published test data: %v", err)
-		}
+		path := published.Path(t, name)
 		folder := filepath.Join(t.TempDir(), "keys")
 		m := file.New(folder)
 		token, err := m.Adopt(t.Context(), path, pin("Пароль для PFX"))

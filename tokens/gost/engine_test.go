@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/perosign/pero/tokens/gost"
+	"github.com/perosign/pero/tokens/tokentest/published"
 )
 
 // engine is OpenSSL with gost-engine, an independent implementation of nearly everything here.
@@ -168,7 +169,7 @@ func TestEngineStreams(t *testing.T) {
 // The messages that gost-engine publishes with their digests.
 func TestEtalon(t *testing.T) {
 	checked := 0
-	for line := range strings.Lines(string(outsideFile(t, "gost-engine/etalon/dgst.result"))) {
+	for line := range strings.Lines(string(published.File(t, "gost-engine/etalon/dgst.result"))) {
 		var size int
 		var name, digest string
 		if _, err := fmt.Sscanf(strings.NewReplacer("(", " ", ")= ", " ").Replace(line), "md_gost12_%d %s %s", &size, &name, &digest); err != nil {
@@ -181,7 +182,7 @@ func TestEtalon(t *testing.T) {
 		if size == 512 {
 			h = gost.New512()
 		}
-		h.Write(outsideFile(t, "gost-engine/etalon/"+name))
+		h.Write(published.File(t, "gost-engine/etalon/"+name))
 		if got := hex.EncodeToString(h.Sum(nil)); got != digest {
 			t.Errorf("Streebog-%d of %s = %s, want %s", size, name, got, digest)
 		}

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/perosign/pero/tokens/gost"
+	"github.com/perosign/pero/tokens/tokentest/published"
 )
 
 // wrap puts the contents of a privateKey into PKCS#8 for a set.
@@ -136,7 +137,7 @@ func order(t testing.TB, set *gost.ParameterSet) *big.Int {
 func TestPublishedPrivateKeys(t *testing.T) {
 	// GnuTLS prints the numbers most significant octet first.
 	numbers := func(file, name string) []byte {
-		block := regexp.MustCompile(`(?s)\n` + name + `:\n(.*?)\n\s*\n`).FindSubmatch(outsideFile(t, file))
+		block := regexp.MustCompile(`(?s)\n` + name + `:\n(.*?)\n\s*\n`).FindSubmatch(published.File(t, file))
 		if block == nil {
 			t.Fatalf("no %s in %s", name, file)
 		}
@@ -206,7 +207,7 @@ func TestPublishedPrivateKeys(t *testing.T) {
 // Every private key of the data's list loads; a certificate that lies beside a key is that key's.
 func TestListedPrivateKeys(t *testing.T) {
 	loaded := 0
-	for line := range strings.Lines(string(outsideFile(t, "expected.tsv"))) {
+	for line := range strings.Lines(string(published.File(t, "expected.tsv"))) {
 		row := strings.Split(strings.TrimSpace(line), "\t")
 		if row[1] != "private-key" || row[4] != "valid" || strings.HasSuffix(row[0], "-enc.p8") { // key stores open those with a password
 			continue

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/perosign/pero/tokens/gost"
+	"github.com/perosign/pero/tokens/tokentest/published"
 )
 
 // TestMarshalPublicKey: what RFC 9215 itself prints is what is written.
@@ -38,7 +39,7 @@ func TestMarshalPublicKey(t *testing.T) {
 
 // TestRussianCertificates reads the keys of the accredited CAs.
 func TestRussianCertificates(t *testing.T) {
-	file := outsideFile(t, "russian-ca/ca-gost2012-part.pem")
+	file := published.File(t, "russian-ca/ca-gost2012-part.pem")
 	n := 0
 	for block, rest := pem.Decode(file); block != nil; block, rest = pem.Decode(rest) {
 		certificate, err := x509.ParseCertificate(block.Bytes)

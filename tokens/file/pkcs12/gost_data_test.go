@@ -2,29 +2,14 @@ package pkcs12
 
 import (
 	"encoding/pem"
-	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/perosign/pero/tokens/gost"
+	"github.com/perosign/pero/tokens/tokentest/published"
 )
-
-// outside reads a file of the published test data.
-func outside(t testing.TB, name string) []byte {
-	t.Helper()
-	folder := os.Getenv("PERO_DATA")
-	if folder == "" {
-		folder = filepath.Join("..", "..", "..", "..", "shared", "data")
-	}
-	data, err := os.ReadFile(filepath.Join(folder, name))
-	if os.IsNotExist(err) {
-		t.Skipf("no published test data: %v", err)
-	}
-	require.NoError(t, err)
-	return data
-}
 
 // TestPublishedContainers opens what others published, with the key each must hold.
 func TestPublishedContainers(t *testing.T) {
@@ -37,14 +22,14 @@ func TestPublishedContainers(t *testing.T) {
 		"gnutls/gost12-2.p12":                           "gnutls/key-gost12-256-2.p8",
 	} {
 		t.Run(filepath.Base(name), func(t *testing.T) {
-			f, err := Parse(outside(t, name))
+			f, err := Parse(published.File(t, name))
 			require.NoError(t, err)
 			require.False(t, f.Native)
 			store, lock, err := f.Open([]byte("Пароль для PFX"))
 			require.NoError(t, err)
 			require.Len(t, store.Keys, 1)
 			require.Len(t, store.Certificates, 1)
-			want, err := gost.ParsePrivateKey(decoded(outside(t, key)))
+			want, err := gost.ParsePrivateKey(decoded(published.File(t, key)))
 			require.NoError(t, err)
 			got, err := gost.ParsePrivateKey(store.Keys[0].Private)
 			require.NoError(t, err)
@@ -67,13 +52,13 @@ func TestPublishedContainers(t *testing.T) {
 		})
 	}
 	for _, name := range []string{"key-gost01-2", "key-gost12-256-2"} {
-		closed, ok := readShrouded(decoded(outside(t, "gnutls/"+name+"-enc.p8")))
+		closed, ok := readShrouded(decoded(published.File(t, "gnutls/"+name+"-enc.p8")))
 		require.True(t, ok, name)
 		private, err := decrypt(closed.algorithm, []byte("Пароль для PFX"), closed.ciphertext, &budget{maxIterations})
 		require.NoError(t, err, name)
-		requireGOSTKey(t, decoded(outside(t, "gnutls/"+name+".p8")), private)
+		requireGOSTKey(t, decoded(published.File(t, "gnutls/"+name+".p8")), private)
 	}
-	_, err := Parse(outside(t, "rfc9548/a3-public-key-integrity-and-privacy.p12"))
+	_, err := Parse(published.File(t, "rfc9548/a3-public-key-integrity-and-privacy.p12"))
 	require.ErrorIs(t, err, ErrUnsupported)
 	require.ErrorContains(t, err, "public key")
 }
