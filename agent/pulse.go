@@ -173,37 +173,34 @@ func (a watchedAgent) RequestAccess(ctx context.Context, c api.Caller, p api.Acc
 	return a.Agent.RequestAccess(ctx, c, p)
 }
 
+// noted makes one request and notes how it ended.
+func noted[P, R any](ctx context.Context, a watchedAgent, c api.Caller, p P, act tokens.Act, do func(context.Context, api.Caller, P) (R, error)) (R, error) {
+	r, err := do(ctx, c, p)
+	a.note(c, act, err)
+	return r, err
+}
+
 // Sign implements api.Agent.
 func (a watchedAgent) Sign(ctx context.Context, c api.Caller, p api.SignParams) (api.SignResult, error) {
-	r, err := a.Agent.Sign(ctx, c, p)
-	a.note(c, tokens.ActSign, err)
-	return r, err
+	return noted(ctx, a, c, p, tokens.ActSign, a.Agent.Sign)
 }
 
 // Authenticate implements api.Agent.
 func (a watchedAgent) Authenticate(ctx context.Context, c api.Caller, p api.AuthenticateParams) (api.AuthenticateResult, error) {
-	r, err := a.Agent.Authenticate(ctx, c, p)
-	a.note(c, tokens.ActAuthenticate, err)
-	return r, err
+	return noted(ctx, a, c, p, tokens.ActAuthenticate, a.Agent.Authenticate)
 }
 
 // BeginEnrollment implements api.Agent.
 func (a watchedAgent) BeginEnrollment(ctx context.Context, c api.Caller, p api.EnrollParams) (api.EnrollResult, error) {
-	r, err := a.Agent.BeginEnrollment(ctx, c, p)
-	a.note(c, tokens.ActEnroll, err)
-	return r, err
+	return noted(ctx, a, c, p, tokens.ActEnroll, a.Agent.BeginEnrollment)
 }
 
 // CompleteEnrollment implements api.Agent.
 func (a watchedAgent) CompleteEnrollment(ctx context.Context, c api.Caller, p api.CompleteParams) (api.CompleteResult, error) {
-	r, err := a.Agent.CompleteEnrollment(ctx, c, p)
-	a.note(c, tokens.ActComplete, err)
-	return r, err
+	return noted(ctx, a, c, p, tokens.ActComplete, a.Agent.CompleteEnrollment)
 }
 
 // BeginRenewal implements api.Agent.
 func (a watchedAgent) BeginRenewal(ctx context.Context, c api.Caller, p api.RenewParams) (api.RenewResult, error) {
-	r, err := a.Agent.BeginRenewal(ctx, c, p)
-	a.note(c, tokens.ActRenew, err)
-	return r, err
+	return noted(ctx, a, c, p, tokens.ActRenew, a.Agent.BeginRenewal)
 }

@@ -28,10 +28,7 @@ func listIdentities(socket string) error {
 // memory is P6: agent and one token-host at rest, and again after 10,000 signatures.
 func memory(ctx context.Context, s *stage) ([]row, error) {
 	s.stopAgent()
-	if err := s.startAgent(); err != nil {
-		return nil, err
-	}
-	c, err := s.connect(ctx, origin)
+	c, err := s.startAgent(ctx)
 	if err != nil {
 		return nil, err
 	}

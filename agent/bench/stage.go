@@ -116,10 +116,7 @@ func (s *stage) set(ctx context.Context) error {
 	if err := os.WriteFile(s.path("pero.toml"), []byte(config), 0o600); err != nil {
 		return err
 	}
-	if err := s.startAgent(); err != nil {
-		return err
-	}
-	c, err := s.connect(ctx, origin)
+	c, err := s.startAgent(ctx)
 	if err != nil {
 		return err
 	}
@@ -182,16 +179,20 @@ func (s *stage) run(ctx context.Context, name string, args ...string) error {
 	return nil
 }
 
-func (s *stage) startAgent() error {
+// startAgent gives a connection to an agent that was just started.
+func (s *stage) startAgent(ctx context.Context) (*api.Client, error) {
 	s.agent = exec.Command(s.pero, "agent", "--config", s.path("pero.toml"))
 	s.agent.Env = s.env
 	log, err := os.OpenFile(s.path("agent.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer log.Close()
 	s.agent.Stderr = log
-	return s.agent.Start()
+	if err := s.agent.Start(); err != nil {
+		return nil, err
+	}
+	return s.connect(ctx, origin)
 }
 
 // connect retries until the agent that was just started answers, for ten seconds at most.
