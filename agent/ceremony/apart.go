@@ -6,6 +6,7 @@ import (
 	"mime"
 	"slices"
 
+	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/api"
 )
 
@@ -35,26 +36,8 @@ func (a *Agent) keepApart(c api.Caller, format string, d *document, member strin
 	case d.size < 0 && !slices.Contains(a.rawDigests, c.Origin):
 		return &api.Error{Reason: api.AlgorithmUnsupported, Member: member + ".digest",
 			Err: fmt.Errorf("%s may not have digests of unseen content signed raw: sites.raw does not name it", c.Origin)}
-	case bytes.HasPrefix(d.head, []byte(authPrefix)), signedAttributes(d.head):
+	case bytes.HasPrefix(d.head, []byte(authPrefix)), signature.LikeAttributes(d.head):
 		return wrong(member, "its octets are those of another kind of signature")
 	}
 	return nil
-}
-
-// signedAttributes tells whether octets begin as a DER SET OF Attribute: a set, a sequence, an object identifier.
-func signedAttributes(head []byte) bool {
-	for _, tag := range []byte{0x31, 0x30} {
-		if len(head) < 2 || head[0] != tag {
-			return false
-		}
-		length := 1
-		if head[1] >= 0x80 {
-			length += int(head[1] & 0x7f)
-		}
-		if len(head) < 1+length {
-			return false
-		}
-		head = head[1+length:]
-	}
-	return len(head) > 0 && head[0] == 0x06
 }

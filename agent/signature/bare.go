@@ -9,7 +9,7 @@ func (v *verifier) bare(sum []byte) error {
 	switch {
 	case !v.contentType.Equal(oidData) || !v.report.Attached:
 		return malformed("no signed attributes")
-	case likeAttributes(v.head):
+	case LikeAttributes(v.head):
 		return malformed("the document is what somebody signed about another one")
 	case len(sum) == 0:
 		return ErrDigest
@@ -17,8 +17,8 @@ func (v *verifier) bare(sum []byte) error {
 	return nil
 }
 
-// likeAttributes: the octets begin as SET OF SEQUENCE { OBJECT IDENTIFIER, whatever the lengths say.
-func likeAttributes(head []byte) bool {
+// LikeAttributes: the octets begin as signed attributes do, SET OF SEQUENCE { OBJECT IDENTIFIER, whatever the lengths say.
+func LikeAttributes(head []byte) bool {
 	for _, tag := range []cbasn1.Tag{cbasn1.SET, cbasn1.SEQUENCE} {
 		if len(head) < 2 || head[0] != byte(tag) {
 			return false
@@ -32,7 +32,7 @@ func likeAttributes(head []byte) bool {
 	return len(head) > 0 && head[0] == byte(cbasn1.OBJECT_IDENTIFIER)
 }
 
-// beginning keeps as many octets as likeAttributes may look at.
+// beginning keeps as many octets as LikeAttributes may look at.
 type beginning []byte
 
 func (b *beginning) Write(p []byte) (int, error) {
