@@ -59,7 +59,7 @@ func (a *app) serve(ctx context.Context, handed bool) (err error) {
 	defer ended()
 	go rest(ctx, restEvery)
 	log.Info("listening", "address", l.Addr().String(), "version", version(), "modules", len(s.modules), "configuration", s.config.Sources)
-	for _, m := range discover(s.config) {
+	for _, m := range s.found {
 		if m.Skip != "" && m.Skip != cards.NoCarrier {
 			log.Info("module left out", "name", m.Name, "path", m.Path, "from", m.From, "why", m.Skip)
 		}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -126,13 +125,14 @@ func (d *doctor) examine(ctx context.Context) {
 	d.state()
 	d.service(ctx)
 	d.port(ctx, c)
+	found := discover(c)
 	if runtime.GOOS == "linux" {
 		d.policies()
-		d.readers(discover(c))
+		d.readers(found)
 	}
 	d.clock(c)
 	d.window(c)
-	d.carriers(ctx, c)
+	d.carriers(ctx, c, found)
 	d.grants(c)
 	d.anchors(c)
 	d.trust(ctx)
@@ -140,10 +140,7 @@ func (d *doctor) examine(ctx context.Context) {
 
 // state looks at the folder that holds the journal and the grants: a disk that is full is better known now.
 func (d *doctor) state() {
-	dir, err := config.StateDir()
-	if err == nil {
-		err = os.MkdirAll(dir, 0o700)
-	}
+	dir, err := stateFolder()
 	var info os.FileInfo
 	if err == nil {
 		info, err = os.Stat(dir)
@@ -197,14 +194,11 @@ func (d *doctor) port(ctx context.Context, c config.Config) {
 		d.own(ctx, v)
 		return
 	}
-	dialer := net.Dialer{Timeout: 2 * time.Second}
-	conn, err := dialer.DialContext(ctx, "tcp", c.Listen)
-	if err != nil {
-		d.find("agent", levelProblem, "agent_absent", v)
+	if listens(ctx, c.Listen) {
+		d.find("agent", levelProblem, "agent_foreign", v)
 		return
 	}
-	conn.Close()
-	d.find("agent", levelProblem, "agent_foreign", v)
+	d.find("agent", levelProblem, "agent_absent", v)
 }
 
 // window tells whether there is a way to ask the person.
@@ -229,20 +223,20 @@ func (d *doctor) window(c config.Config) {
 }
 
 // carriers opens each module in a child, as the agent does, so that a module that crashes is named and nothing else suffers.
-func (d *doctor) carriers(ctx context.Context, c config.Config) {
+func (d *doctor) carriers(ctx context.Context, c config.Config, found []cards.Module) {
 	self, err := os.Executable()
 	if err != nil {
 		d.err = errors.Join(d.err, err)
 		return
 	}
-	found := 0
+	carriers := 0
 	for _, m := range c.Modules {
 		if m.Name != cards.Product(m.Path) {
 			d.secrets = append(d.secrets, m.Name)
 		}
 	}
 	from := map[string]string{} // by path, where another program's list names it
-	for _, m := range discover(c) {
+	for _, m := range found {
 		if strings.Contains(m.From, ": ") {
 			from[m.Path] = m.From
 		}
@@ -255,7 +249,7 @@ func (d *doctor) carriers(ctx context.Context, c config.Config) {
 		}
 		d.find("module", level, "module_skipped", locale.Values{"Name": m.Name, "Path": m.Path, "From": m.From, "Cause": m.Skip})
 	}
-	for _, m := range modules(c) {
+	for _, m := range modules(c, found) {
 		v := locale.Values{"Name": m.Name, "Path": m.Path}
 		s := host.New(host.Options{Command: []string{self, tokenHostCommand}, Module: m, Language: d.words.Language, Log: d.log(),
 			Window: host.WindowConfig{Pinentry: c.Window.Pinentry, Dialog: c.Window.Dialog}})
@@ -284,11 +278,11 @@ func (d *doctor) carriers(ctx context.Context, c config.Config) {
 		for _, t := range list {
 			if t.State != tokens.PINNotSet || t.Carrier != tokens.File {
 				d.token(t, foreign[t.ID])
-				found++
+				carriers++
 			}
 		}
 	}
-	if found == 0 {
+	if carriers == 0 {
 		d.find("token", levelNote, "token_none", nil)
 	}
 }

@@ -25,12 +25,17 @@ func (a *app) configuration() (config.Config, error) {
 	return c, nil
 }
 
-// state gives the folder that holds the journal and the grants; it is there.
-func (a *app) state() (string, error) {
+// stateFolder gives the folder that holds the journal and the grants; it is there.
+func stateFolder() (string, error) {
 	dir, err := config.StateDir()
 	if err == nil {
 		err = os.MkdirAll(dir, 0o700)
 	}
+	return dir, err
+}
+
+func (a *app) state() (string, error) {
+	dir, err := stateFolder()
 	if err != nil {
 		return "", a.unusable("state_bad", locale.Values{"Name": dir}, err)
 	}

@@ -26,6 +26,7 @@ import (
 // stack is everything that answers: what "pero agent" offers to pages, and each command uses in its own process.
 type stack struct {
 	config  config.Config
+	found   []cards.Module // those that are left out too
 	modules []host.Module
 	sites   *sites.Sites
 	journal *journal.Journal
@@ -60,7 +61,8 @@ func (a *app) open(log *slog.Logger) (s *stack, err error) {
 		return nil, err
 	}
 	dialogs := host.WindowConfig{Pinentry: s.config.Window.Pinentry, Dialog: s.config.Window.Dialog}
-	s.modules = modules(s.config)
+	s.found = discover(s.config)
+	s.modules = modules(s.config, s.found)
 	var stores []tokens.Store
 	for _, m := range s.modules {
 		h := host.New(host.Options{Command: []string{self, tokenHostCommand}, Module: m, Window: dialogs, Language: a.words.Language, Log: log.With("module", m.Name)})
@@ -108,9 +110,9 @@ func newLog(w io.Writer, level slog.Level) *slog.Logger {
 }
 
 // modules lists what stores are made of: the PKCS#11 modules that were found or configured, and the folder of file carriers.
-func modules(c config.Config) []host.Module {
+func modules(c config.Config, found []cards.Module) []host.Module {
 	var list []host.Module
-	for _, m := range discover(c) {
+	for _, m := range found {
 		if m.Skip == "" {
 			list = append(list, host.Module{Name: m.Name, Kind: "pkcs11", Path: m.Path})
 		}
