@@ -2,15 +2,12 @@ package ceremony
 
 import (
 	"context"
-	"crypto/sha256"
-	"hash"
 	"io"
 	"maps"
 	"slices"
 
 	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/api"
-	"github.com/perosign/pero/tokens"
 )
 
 // OpenFile takes a file of the person's own as an upload: it is digested now and never copied. An attached signature over it is made of the
@@ -20,24 +17,20 @@ func (a *Agent) OpenFile(ctx context.Context, c api.Caller, p api.OpenDocumentPa
 	if err := checkDocument(p); err != nil {
 		return 0, err
 	}
-	digests := map[tokens.Hash]hash.Hash{tokens.SHA256: sha256.New()}
-	if p.Digest != "" {
-		h, err := digestAlgorithm("digest", p.Digest)
-		if err != nil {
-			return 0, err
-		}
-		digests[h] = h.New()
-	}
-	n, err := signature.Copy(ctx, nil, io.NewSectionReader(file, 0, p.Size), p.Size, slices.Collect(maps.Values(digests))...)
+	u, err := newUpload(p)
 	if err != nil {
 		return 0, err
 	}
-	if n < p.Size {
-		return 0, refuse(api.DocumentChanged, "%d octets of %d", n, p.Size)
+	u.own = file
+	u.got, err = signature.Copy(ctx, nil, io.NewSectionReader(file, 0, u.size), u.size, slices.Collect(maps.Values(u.digests))...)
+	if err != nil {
+		return 0, err
 	}
-	u := &upload{name: p.Name, size: p.Size, got: p.Size, own: file, sums: map[tokens.Hash][]byte{}}
-	for alg, h := range digests {
-		u.sums[alg] = h.Sum(nil)
+	if u.got < u.size {
+		return 0, refuse(api.DocumentChanged, "%d octets of %d", u.got, u.size)
+	}
+	if _, err := u.close(); err != nil {
+		return 0, err
 	}
 	return a.spool.enter(c, u)
 }

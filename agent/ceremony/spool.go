@@ -88,14 +88,23 @@ func (s *spool) give(n int64) {
 	s.used -= n
 }
 
-func (s *spool) begin(c api.Caller, p api.OpenDocumentParams) (uint32, error) {
+// newUpload is an upload before its first octet: what is digested on the way is settled now.
+func newUpload(p api.OpenDocumentParams) (*upload, error) {
 	u := &upload{name: p.Name, size: p.Size, digests: map[tokens.Hash]hash.Hash{tokens.SHA256: sha256.New()}}
 	if p.Digest != "" {
 		h, err := digestAlgorithm("digest", p.Digest)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		u.digests[h] = h.New()
+	}
+	return u, nil
+}
+
+func (s *spool) begin(c api.Caller, p api.OpenDocumentParams) (uint32, error) {
+	u, err := newUpload(p)
+	if err != nil {
+		return 0, err
 	}
 	switch p.Packaging {
 	case detached:
