@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 
+	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/api"
 )
 
@@ -76,24 +77,11 @@ func (a *Agent) FetchDocument(ctx context.Context, c api.Caller, p api.FetchDocu
 	if d.sealed != nil {
 		return d.sealed.Write(ctx, w)
 	}
-	buffer := make([]byte, 256<<10)
-	if _, err := io.CopyBuffer(writerOnly{w}, contextReader{ctx, io.NewSectionReader(d.file, 0, d.size)}, buffer); err != nil {
+	if _, err := signature.Copy(ctx, w, io.NewSectionReader(d.file, 0, d.size), d.size); err != nil {
 		if ctx.Err() != nil {
 			return errors.Join(ctx.Err(), err)
 		}
 		return storage("read the result", err)
 	}
 	return nil
-}
-
-type contextReader struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (r contextReader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.r.Read(p)
 }

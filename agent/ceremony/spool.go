@@ -333,5 +333,3 @@ func (s *spool) discard(d *download) {
 		s.give(d.size)
 	}
 }
-
-type writerOnly struct{ io.Writer }
