@@ -1,7 +1,5 @@
 #include "textflag.h"
-
-// The arithmetic of field_portable.go for 256 bits on machines with MULX, ADCX and ADOX: two carry chains run side by side. No
-// branch and no address depends on the numbers.
+#include "field_amd64.h"
 
 // FIRST4 sets a0..a4 to DX times the four words at SI.
 #define FIRST4(a0, a1, a2, a3, a4) \
@@ -13,12 +11,6 @@
 	MULXQ 24(SI), AX, a4; \
 	ADCQ  AX, a3;         \
 	ADCQ  $0, a4
-
-// NEXT is one word of a row: DX times the word at offset of SI, added to lo and hi.
-#define NEXT(offset, lo, hi) \
-	MULXQ offset(SI), AX, BX; \
-	ADCXQ AX, lo;             \
-	ADOXQ BX, hi
 
 // ROW4 adds DX times the four words at SI to a0..a3 and sets a4.
 #define ROW4(a0, a1, a2, a3, a4) \
@@ -83,12 +75,6 @@
 	ADOXQ AX, R14;         \
 	ADCXQ R15, R15;        \
 	ADOXQ BX, R15
-
-// FOLD is one step of the upper half, times DX, onto the lower: hi becomes the sum's word, carry the next carry.
-#define FOLD(hi, lo, carry, next) \
-	MULXQ hi, hi, next; \
-	ADCXQ lo, hi;       \
-	ADOXQ carry, hi
 
 // REDUCEBELOW4 takes R8..R15 modulo 2^256 - DX into R12..R15. After the fold the carry AX, and one more, count DX times: a
 // carry out of that says the modulus was in it; without one the one more is taken back.
@@ -188,6 +174,21 @@
 	MOVQ R13, 8(DI);   \
 	MOVQ R14, 16(DI);  \
 	MOVQ R15, 24(DI)
+
+// ADDMASKED4 adds the words at DI to R12..R15 where AX is all ones, else zero; the carry is left. R8..R11 are spent.
+#define ADDMASKED4 \
+	MOVQ 0(DI), R8;   \
+	MOVQ 8(DI), R9;   \
+	MOVQ 16(DI), R10; \
+	MOVQ 24(DI), R11; \
+	ANDQ AX, R8;      \
+	ANDQ AX, R9;      \
+	ANDQ AX, R10;     \
+	ANDQ AX, R11;     \
+	ADDQ R8, R12;     \
+	ADCQ R9, R13;     \
+	ADCQ R10, R14;    \
+	ADCQ R11, R15
 
 // func mulBelow256(z, x, y *[4]uint64, c uint64)
 TEXT ·mulBelow256(SB), NOSPLIT, $0-32
@@ -293,18 +294,7 @@ TEXT ·sub256(SB), NOSPLIT, $0-32
 	SBBQ 16(CX), R14
 	SBBQ 24(CX), R15
 	SBBQ AX, AX
-	MOVQ 0(DI), R8
-	MOVQ 8(DI), R9
-	MOVQ 16(DI), R10
-	MOVQ 24(DI), R11
-	ANDQ AX, R8
-	ANDQ AX, R9
-	ANDQ AX, R10
-	ANDQ AX, R11
-	ADDQ R8, R12
-	ADCQ R9, R13
-	ADCQ R10, R14
-	ADCQ R11, R15
+	ADDMASKED4
 	STORE4
 	RET
 
@@ -319,18 +309,7 @@ TEXT ·half256(SB), NOSPLIT, $0-24
 	MOVQ R12, AX
 	ANDQ $1, AX
 	NEGQ AX
-	MOVQ 0(DI), R8
-	MOVQ 8(DI), R9
-	MOVQ 16(DI), R10
-	MOVQ 24(DI), R11
-	ANDQ AX, R8
-	ANDQ AX, R9
-	ANDQ AX, R10
-	ANDQ AX, R11
-	ADDQ R8, R12
-	ADCQ R9, R13
-	ADCQ R10, R14
-	ADCQ R11, R15
+	ADDMASKED4
 	SBBQ AX, AX
 	SHRQ $1, R13, R12
 	SHRQ $1, R14, R13

@@ -1,19 +1,5 @@
 #include "textflag.h"
-
-// The arithmetic of field_portable.go for 512 bits on machines with MULX, ADCX and ADOX: two carry chains run side by side. No
-// branch and no address depends on the numbers.
-
-// NEXT is one word of a row: DX times the word at offset of SI, added to lo and hi.
-#define NEXT(offset, lo, hi) \
-	MULXQ offset(SI), AX, BX; \
-	ADCXQ AX, lo;             \
-	ADOXQ BX, hi
-
-// FOLD is one step of the upper half, times DX, onto the lower: hi becomes the sum's word, carry the next carry.
-#define FOLD(hi, lo, carry, next) \
-	MULXQ hi, hi, next; \
-	ADCXQ lo, hi;       \
-	ADOXQ carry, hi
+#include "field_amd64.h"
 
 // ROW8 adds DX times the eight words at SI to a0..a7 and sets a8.
 #define ROW8(a0, a1, a2, a3, a4, a5, a6, a7, a8) \
@@ -278,15 +264,6 @@
 	MOVQ R13, 48(SI);  \
 	MOVQ R14, 56(SI)
 
-// func sqrAbove512(z, x *[8]uint64, c uint64)
-TEXT ·sqrAbove512(SB), NOSPLIT, $64-24
-	MOVQ x+8(FP), SI
-	SQUARE8
-	MOVQ c+16(FP), DX
-	REDUCEABOVE8
-	STORE8
-	RET
-
 // LOAD8 takes the words at SI into R8..R15.
 #define LOAD8 \
 	MOVQ 0(SI), R8;   \
@@ -298,7 +275,7 @@ TEXT ·sqrAbove512(SB), NOSPLIT, $64-24
 	MOVQ 48(SI), R14; \
 	MOVQ 56(SI), R15
 
-// ACROSS8 does first, then next with the carry, to R8..R15 and the words from offset from of base.
+// ACROSS8 does first, then next with the carry, to R8..R15 and the eight words at base.
 #define ACROSS8(first, next, base) \
 	first 0(base), R8;  \
 	next 8(base), R9;   \
@@ -309,6 +286,7 @@ TEXT ·sqrAbove512(SB), NOSPLIT, $64-24
 	next 48(base), R14; \
 	next 56(base), R15
 
+// PUT writes R8..R15 to base.
 #define PUT(base) \
 	MOVQ R8, 0(base);   \
 	MOVQ R9, 8(base);   \
@@ -324,6 +302,18 @@ TEXT ·sqrAbove512(SB), NOSPLIT, $64-24
 	MOVQ offset(DI), BX; \
 	ANDQ AX, BX;         \
 	MOVQ BX, offset(SP)
+
+// ADDMASKED8 adds the words at DI to R8..R15 where AX is all ones, else zero; the carry is left. BX and the stack are spent.
+#define ADDMASKED8 \
+	MASKED(0);               \
+	MASKED(8);               \
+	MASKED(16);              \
+	MASKED(24);              \
+	MASKED(32);              \
+	MASKED(40);              \
+	MASKED(48);              \
+	MASKED(56);              \
+	ACROSS8(ADDQ, ADCQ, SP)
 
 // func mulBelow512(z, x, y *[8]uint64, c uint64)
 TEXT ·mulBelow512(SB), NOSPLIT, $64-32
@@ -354,6 +344,15 @@ TEXT ·mulAbove512(SB), NOSPLIT, $64-32
 	STORE8
 	RET
 
+// func sqrAbove512(z, x *[8]uint64, c uint64)
+TEXT ·sqrAbove512(SB), NOSPLIT, $64-24
+	MOVQ x+8(FP), SI
+	SQUARE8
+	MOVQ c+16(FP), DX
+	REDUCEABOVE8
+	STORE8
+	RET
+
 // func add512(z, x, y, m *[8]uint64)
 TEXT ·add512(SB), NOSPLIT, $64-32
 	MOVQ x+8(FP), SI
@@ -379,15 +378,7 @@ TEXT ·sub512(SB), NOSPLIT, $64-32
 	LOAD8
 	ACROSS8(SUBQ, SBBQ, CX)
 	SBBQ AX, AX
-	MASKED(0)
-	MASKED(8)
-	MASKED(16)
-	MASKED(24)
-	MASKED(32)
-	MASKED(40)
-	MASKED(48)
-	MASKED(56)
-	ACROSS8(ADDQ, ADCQ, SP)
+	ADDMASKED8
 	MOVQ z+0(FP), DI
 	PUT(DI)
 	RET
@@ -400,15 +391,7 @@ TEXT ·half512(SB), NOSPLIT, $64-24
 	MOVQ R8, AX
 	ANDQ $1, AX
 	NEGQ AX
-	MASKED(0)
-	MASKED(8)
-	MASKED(16)
-	MASKED(24)
-	MASKED(32)
-	MASKED(40)
-	MASKED(48)
-	MASKED(56)
-	ACROSS8(ADDQ, ADCQ, SP)
+	ADDMASKED8
 	SBBQ AX, AX
 	SHRQ $1, R9, R8
 	SHRQ $1, R10, R9
