@@ -169,7 +169,7 @@ func (a *app) signer(ctx context.Context, checker *status.Checker, s signature.S
 		return v
 	}
 	v.Subject, v.shown, v.Issuer = cert.Subject.Members(), cert.Subject.String(), cert.Issuer.Members()
-	v.SerialNumber, v.NotAfter = strings.TrimPrefix(cert.SerialNumber, "00"), &cert.NotAfter // without the sign
+	v.SerialNumber, v.NotAfter = cert.SerialNumber, &cert.NotAfter
 	r, err := checker.Check(ctx, s.Certificate, known)
 	if err != nil {
 		v.Status, v.why = status.Unknown, err

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/perosign/pero/agent/names"
@@ -45,7 +44,7 @@ func (c certificate) view(token tokens.ID, hasKey bool) api.Certificate {
 		return v
 	}
 	v.Subject, v.Issuer = subjectOf(c.subject.Members()), subjectOf(c.issuer.Members())
-	v.SerialNumber = strings.TrimPrefix(c.parsed.SerialNumber, "00") // the sign
+	v.SerialNumber = c.parsed.SerialNumber
 	v.NotBefore, v.NotAfter = c.parsed.NotBefore.UTC(), c.parsed.NotAfter.UTC()
 	v.KeyUsage = append(v.KeyUsage, c.parsed.Extensions.KeyUsage...)
 	v.ExtendedKeyUsage = append(v.ExtendedKeyUsage, c.parsed.Extensions.ExtendedKeyUsage...)

@@ -18,7 +18,7 @@ type Certificate struct {
 	DER          []byte
 	Subject      names.Name
 	Issuer       names.Name
-	SerialNumber string // hex, lower case
+	SerialNumber string // hex, lower case, without the sign octet of its DER
 	NotBefore    time.Time
 	NotAfter     time.Time
 	Public       []byte              // SubjectPublicKeyInfo, DER
@@ -27,13 +27,21 @@ type Certificate struct {
 	Qualified    bool                // as Qualified says
 }
 
+// serialText gives the content octets of a positive INTEGER without its sign.
+func serialText(serial []byte) string {
+	if len(serial) > 1 && serial[0] == 0 {
+		serial = serial[1:]
+	}
+	return hex.EncodeToString(serial)
+}
+
 // ParseCertificate reads a DER certificate. It says nothing about whether to trust it.
 func ParseCertificate(der []byte) (*Certificate, error) {
 	c, err := parseCertificate(der)
 	if err != nil {
 		return nil, err
 	}
-	out := &Certificate{DER: der, SerialNumber: hex.EncodeToString(c.serial), NotBefore: c.notBefore, NotAfter: c.notAfter, Public: c.public, Qualified: c.qualified()}
+	out := &Certificate{DER: der, SerialNumber: serialText(c.serial), NotBefore: c.notBefore, NotAfter: c.notAfter, Public: c.public, Qualified: c.qualified()}
 	if out.Subject, err = names.Parse(c.subject); err != nil {
 		return nil, fmt.Errorf("subject: %w: %w", ErrMalformed, err)
 	}
