@@ -56,6 +56,17 @@ const (
 	Foreign       = "foreign"        // the socket's place is not this person's alone: Problem, told likewise
 )
 
+// Status is what a Cause makes of a State by itself.
+func (c Cause) Status() Status {
+	switch c.What {
+	case Asking:
+		return Busy
+	case PINLow, PINFinalTry, Expiring, Expired:
+		return Warning
+	}
+	return Problem
+}
+
 // Soon is when the end of a certificate is near.
 const Soon = 30 * 24 * time.Hour
 

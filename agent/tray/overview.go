@@ -32,30 +32,48 @@ func overview(ctx context.Context, words *locale.Locale) error {
 	return nil
 }
 
+// marks are the classes of a page's rows.
+var marks = map[local.Status]string{local.Problem: "problem", local.Warning: "note", local.Busy: "note", local.Ready: "ok"}
+
+// overview lays a state out. What is the matter stands above and is marked by itself; the lists below are not judged again.
 func (t *tray) overview(s local.State) page {
 	say := t.words.Say
 	p := page{Title: say("tray.page.overview")}
 	row := func(mark string, columns ...string) {
 		p.Rows, p.Marks = append(p.Rows, columns), append(p.Marks, mark)
 	}
-	mark := map[local.Status]string{local.Problem: "problem", local.Warning: "note", local.Busy: "note"}[s.Status]
 	if len(s.Causes) == 0 {
-		row("ok", s.Headline(t.words), "")
+		row(marks[s.Status], s.Headline(t.words), "")
 	}
 	for _, c := range s.Causes {
-		row(mark, c.Text(t.words), c.Advice(t.words))
+		row(marks[c.Status()], c.Text(t.words), c.Advice(t.words))
+	}
+	if len(s.Tokens) > 0 {
+		row(group, say("tray.menu.tokens"))
 	}
 	for _, token := range s.Tokens {
-		row("ok", say("tray.menu.tokens"), token.Text(t.words))
+		name := token.Text(t.words)
+		if len(token.Certificates) == 0 {
+			row("", name, say("tray.no_certificates"))
+		}
 		for _, c := range token.Certificates {
-			row("ok", "", c.Text(t.words))
+			text := c.Text(t.words)
+			if c.Portal != "" {
+				text += ", " + c.Portal
+			}
+			row("", name, text)
+			name = "" // once for all of its certificates
 		}
 	}
-	for _, site := range s.Sites {
-		row("ok", say("tray.menu.sites"), site.Text(t.words))
-	}
 	if len(s.Sites) > 0 {
-		row("ok", "", say("tray.page.revoke"))
+		row(group, say("tray.menu.sites"))
+	}
+	for _, site := range s.Sites {
+		how := say("tray.page.revoke", locale.Values{"Name": site.Origin})
+		if site.Configured {
+			how = say("tray.menu.by_configuration")
+		}
+		row("", site.Text(t.words), how)
 	}
 	return p
 }

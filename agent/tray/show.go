@@ -29,9 +29,12 @@ type page struct {
 	Language, Title, Note string
 	Head                  []string
 	Rows                  [][]string
-	Marks                 []string // a class for each row
+	Marks                 []string // a class for each row, or group
 	Empty                 string
 }
+
+// group marks a row that is the heading of those below.
+const group = "group"
 
 // show opens a page in the person's browser.
 func (t *tray) show(p page) error {
