@@ -2,7 +2,6 @@ package ca
 
 import (
 	"crypto/x509/pkix"
-	"encoding/asn1"
 	"math/big"
 	"time"
 
@@ -32,14 +31,6 @@ func addTime(b *cryptobyte.Builder, t time.Time) {
 		return
 	}
 	b.AddASN1GeneralizedTime(t)
-}
-
-// extension is the extension oid with a value that f writes.
-func extension(oid asn1.ObjectIdentifier, critical bool, f func(*cryptobyte.Builder)) (pkix.Extension, error) {
-	var b cryptobyte.Builder
-	f(&b)
-	value, err := b.Bytes()
-	return pkix.Extension{Id: oid, Critical: critical, Value: value}, err
 }
 
 func addExtensions(b *cryptobyte.Builder, list []pkix.Extension) {

@@ -39,15 +39,18 @@ var (
 	oidIdentificationKind = asn1.ObjectIdentifier{1, 2, 643, 100, 114}
 )
 
-// extensions gathers what a certificate or a list says besides its fields, RFC 5280 sections 4.2 and 5.2. The first error stays.
+// extensions gathers what a certificate or a list says besides its fields, RFC 5280 sections 4.2 and 5.2. Errors stay.
 type extensions struct {
 	list []pkix.Extension
 	err  error
 }
 
+// add adds an extension with a value that f writes.
 func (x *extensions) add(oid asn1.ObjectIdentifier, critical bool, f func(*cryptobyte.Builder)) {
-	e, err := extension(oid, critical, f)
-	x.list, x.err = append(x.list, e), errors.Join(x.err, err)
+	var b cryptobyte.Builder
+	f(&b)
+	value, err := b.Bytes()
+	x.list, x.err = append(x.list, pkix.Extension{Id: oid, Critical: critical, Value: value}), errors.Join(x.err, err)
 }
 
 // sequence adds an extension whose value is a SEQUENCE.
