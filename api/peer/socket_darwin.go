@@ -1,25 +1,12 @@
 package peer
 
-import (
-	"fmt"
-	"net"
+import "golang.org/x/sys/unix"
 
-	"golang.org/x/sys/unix"
-)
-
-// OfSocket gives the user at the other end of a Unix socket: who connected, or, to him who connected, who had it listen (unix(4),
-// LOCAL_PEERCRED).
-func OfSocket(c *net.UnixConn) (User, error) {
-	raw, err := c.SyscallConn()
+// socketPeer: unix(4), LOCAL_PEERCRED.
+func socketPeer(fd int) (uint32, error) {
+	cred, err := unix.GetsockoptXucred(fd, unix.SOL_LOCAL, unix.LOCAL_PEERCRED)
 	if err != nil {
-		return User{}, fmt.Errorf("find the user of a socket: %w", err)
+		return 0, err
 	}
-	var cred *unix.Xucred
-	if e := raw.Control(func(fd uintptr) { cred, err = unix.GetsockoptXucred(int(fd), unix.SOL_LOCAL, unix.LOCAL_PEERCRED) }); e != nil {
-		err = e
-	}
-	if err != nil {
-		return User{}, fmt.Errorf("find the user of a socket: %w", err)
-	}
-	return number(cred.Uid), nil
+	return cred.Uid, nil
 }
