@@ -12,6 +12,7 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 
 	"github.com/perosign/pero/agent/names"
+	"github.com/perosign/pero/agent/signature"
 )
 
 // What each certificate says is in this file.
@@ -100,13 +101,13 @@ func (a *Authority) citizenTemplate(r Request, csr *x509.CertificateRequest, pub
 	return t, x.err
 }
 
-// signTool is the name of the requester's tool: the one thing of the request that is the requester's to say (up to 200 characters that can all
-// be seen: it is shown in lists and letters, where a line break or a turn of the writing direction would lie).
+// signTool is the name of the requester's tool: the one thing of the request that is the requester's to say, if it is one that Pero would ask for
+// (it is shown in lists and letters, where a line break or a turn of the writing direction would lie).
 func signTool(csr *x509.CertificateRequest) string {
 	for _, e := range csr.Extensions {
 		var s string
 		if e.Id.Equal(oidSubjectSignTool) {
-			if rest, err := asn1.Unmarshal(e.Value, &s); err == nil && len(rest) == 0 && s != "" && len([]rune(s)) <= 200 && names.Visible(s, "") == s {
+			if rest, err := asn1.Unmarshal(e.Value, &s); err == nil && len(rest) == 0 && s != "" && (signature.Extensions{SubjectSignTool: s}).Check() == nil {
 				return s
 			}
 		}
