@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/big"
 	"math/bits"
+	"slices"
 )
 
 // limbs is a number of 256 or 512 bits, least significant word first.
@@ -120,7 +121,7 @@ func (f *field[E]) element(x *big.Int) E {
 func (f *field[E]) toBig(x *E) *big.Int {
 	b := make([]byte, 8*len(*x))
 	putLittle(b, x)
-	reverse(b)
+	slices.Reverse(b)
 	return new(big.Int).SetBytes(b)
 }
 
@@ -194,9 +195,7 @@ func belowMask[E limbs](x, y *E) uint64 {
 
 func limbsOf[E limbs](x *big.Int) E {
 	var z E
-	b := x.FillBytes(make([]byte, 8*len(z)))
-	reverse(b)
-	setLittle(&z, b)
+	setBig(&z, x.FillBytes(make([]byte, 8*len(z))))
 	return z
 }
 
@@ -209,12 +208,6 @@ func setLittle[E limbs](z *E, b []byte) {
 func putLittle[E limbs](b []byte, x *E) {
 	for i := range len(*x) {
 		binary.LittleEndian.PutUint64(b[8*i:], (*x)[i])
-	}
-}
-
-func reverse(b []byte) {
-	for i, j := 0, len(b)-1; i < j; i, j = i+1, j-1 {
-		b[i], b[j] = b[j], b[i]
 	}
 }
 

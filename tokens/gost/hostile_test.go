@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/big"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -32,7 +33,7 @@ func TestPublicKeysThatAreNone(t *testing.T) {
 		swapped := append(bytes.Clone(good[c.size:]), good[:c.size]...)
 		refuse("coordinates swapped", swapped)
 		reversed := bytes.Clone(good)
-		reverse(reversed)
+		slices.Reverse(reversed)
 		refuse("octets reversed", reversed)
 		for i, name := range []string{"x and p", "y and p"} {
 			over := bytes.Clone(good)
@@ -42,7 +43,7 @@ func TestPublicKeysThatAreNone(t *testing.T) {
 				continue
 			}
 			sum.FillBytes(half)
-			reverse(half)
+			slices.Reverse(half)
 			refuse(name, over)
 		}
 		for _, small := range smallOrder(r, c.cofactor) {
@@ -71,7 +72,7 @@ func smallOrder(r reference, cofactor int) (found []*bigPoint) {
 
 func littleInt(b []byte) *big.Int {
 	c := bytes.Clone(b)
-	reverse(c)
+	slices.Reverse(c)
 	return new(big.Int).SetBytes(c)
 }
 
@@ -81,7 +82,7 @@ func TestPrivateKeysThatAreNone(t *testing.T) {
 		q := hexInt(c.numbers.q)
 		for _, d := range []*big.Int{new(big.Int), q, new(big.Int).Add(q, big.NewInt(1)), new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), uint(8*c.size)), big.NewInt(1))} {
 			b := d.FillBytes(make([]byte, c.size))
-			reverse(b)
+			slices.Reverse(b)
 			if _, err := NewPrivateKey(set, b); !errors.Is(err, ErrScalar) {
 				t.Errorf("%x: %v", d, err)
 			}
@@ -129,7 +130,7 @@ func TestSignaturesThatAreNone(t *testing.T) {
 		refuse("a long one", append(bytes.Clone(sig), 0))
 		refuse("r || s", append(bytes.Clone(sig[n:]), sig[:n]...))
 		reversed := bytes.Clone(sig)
-		reverse(reversed)
+		slices.Reverse(reversed)
 		refuse("the reversed one", reversed)
 		refuse("s and r reversed each", append(bytes.Clone(reversed[n:]), reversed[:n]...))
 		for i, name := range []string{"s", "r"} {
@@ -174,7 +175,7 @@ func TestDigestZero(t *testing.T) {
 		}
 		public := key.Public().(*PublicKey)
 		q := hexInt(c.numbers.q).FillBytes(make([]byte, c.size))
-		reverse(q)
+		slices.Reverse(q)
 		one := make([]byte, c.size)
 		one[0] = 1
 		digests := [][]byte{make([]byte, c.size), q, one}

@@ -6,6 +6,7 @@ import (
 	"crypto/sha512"
 	"encoding/hex"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -22,7 +23,7 @@ func bigEndian(t *testing.T, digits string, n int) []byte {
 
 func littleEndian(t *testing.T, digits string, n int) []byte {
 	b := bigEndian(t, digits, n)
-	reverse(b)
+	slices.Reverse(b)
 	return b
 }
 

@@ -3,6 +3,7 @@ package gost
 import (
 	"math/big"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -18,8 +19,8 @@ func (c reference) base(of *curve) *bigPoint {
 
 func (c reference) octets(p *bigPoint, size int) []byte {
 	x, y := p.x.FillBytes(make([]byte, size)), p.y.FillBytes(make([]byte, size))
-	reverse(x)
-	reverse(y)
+	slices.Reverse(x)
+	slices.Reverse(y)
 	return append(x, y...)
 }
 
@@ -62,7 +63,7 @@ func TestMultiplesOfTheBase(t *testing.T) {
 		r := referenceOf(c)
 		for _, k := range hardScalars(c, rand.New(rand.NewPCG(3, 4))) {
 			d := k.FillBytes(make([]byte, c.size))
-			reverse(d)
+			slices.Reverse(d)
 			want := r.octets(r.multiply(k, r.base(c)), c.size)
 			if got := c.arithmetic().public(d); string(got) != string(want) {
 				t.Fatalf("%x times the base\n got %x\nwant %x", k, got, want)

@@ -1,5 +1,7 @@
 package gost
 
+import "slices"
+
 // sign is GOST R 34.10-2012 section 6.1: r = x(kP) mod q, s = rd + ke mod q.
 func (g *group[E]) sign(d, digest, k []byte) ([]byte, bool) {
 	w := new(work[E])
@@ -25,8 +27,8 @@ func (g *group[E]) sign(d, digest, k []byte) ([]byte, bool) {
 	s, r := sig[:len(d)], sig[len(d):]
 	putLittle(s, &w.s)
 	putLittle(r, &w.r)
-	reverse(s)
-	reverse(r)
+	slices.Reverse(s)
+	slices.Reverse(r)
 	return sig, zeroMask(&w.s)|zeroMask(&w.r) == 0
 }
 
