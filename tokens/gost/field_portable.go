@@ -6,41 +6,38 @@ import "math/bits"
 
 // addMod is (x + y) mod m.
 func addMod[E limbs](z, x, y, m *E) {
-	var s, t E
-	var carry, borrow uint64
+	s := *x
+	over := addCarry(&s, y)
+	reduceOnce(z, &s, over, m)
+}
+
+// reduceOnce is the number of x and one word above it, over, below 2m, mod m.
+func reduceOnce[E limbs](z, x *E, over uint64, m *E) {
+	var s E
+	var borrow uint64
 	for i := range len(s) {
-		s[i], carry = bits.Add64((*x)[i], (*y)[i], carry)
+		s[i], borrow = bits.Sub64((*x)[i], (*m)[i], borrow)
 	}
-	for i := range len(s) {
-		t[i], borrow = bits.Sub64(s[i], (*m)[i], borrow)
-	}
-	_, borrow = bits.Sub64(carry, 0, borrow)
-	choose(&t, &s, -borrow)
-	*z = t
+	_, borrow = bits.Sub64(over, 0, borrow)
+	choose(&s, x, -borrow)
+	*z = s
 }
 
 // subMod is (x - y) mod m.
 func subMod[E limbs](z, x, y, m *E) {
 	var s E
-	var borrow, carry uint64
+	var borrow uint64
 	for i := range len(s) {
 		s[i], borrow = bits.Sub64((*x)[i], (*y)[i], borrow)
 	}
-	mask := -borrow
-	for i := range len(s) {
-		s[i], carry = bits.Add64(s[i], (*m)[i]&mask, carry)
-	}
+	addMasked(&s, m, -borrow)
 	*z = s
 }
 
 // halfMod is x/2 mod m, m odd.
 func halfMod[E limbs](z, x, m *E) {
 	s := *x
-	mask := -(s[0] & 1)
-	var carry uint64
-	for i := range len(s) {
-		s[i], carry = bits.Add64(s[i], (*m)[i]&mask, carry)
-	}
+	carry := addMasked(&s, m, -(s[0] & 1))
 	for i := range len(s) - 1 {
 		s[i] = s[i]>>1 | s[i+1]<<63
 	}
@@ -128,9 +125,12 @@ func addWord[E limbs](z *E, x uint64) uint64 {
 }
 
 // addCarry adds y to z and returns the carry.
-func addCarry[E limbs](z, y *E) (carry uint64) {
+func addCarry[E limbs](z, y *E) uint64 { return addMasked(z, y, ^uint64(0)) }
+
+// addMasked adds y to z where mask is all ones, else zero, and returns the carry.
+func addMasked[E limbs](z, y *E, mask uint64) (carry uint64) {
 	for i := range len(*z) {
-		(*z)[i], carry = bits.Add64((*z)[i], (*y)[i], carry)
+		(*z)[i], carry = bits.Add64((*z)[i], (*y)[i]&mask, carry)
 	}
 	return carry
 }
@@ -155,12 +155,5 @@ func mulMontgomery[E limbs](z, x, y, m *E, inverse uint64) {
 		t[n-1], over = bits.Add64(t[n-1], over, 0)
 		over += c
 	}
-	var s E
-	var borrow uint64
-	for i := range n {
-		s[i], borrow = bits.Sub64(t[i], (*m)[i], borrow)
-	}
-	_, borrow = bits.Sub64(over, 0, borrow)
-	choose(&s, &t, -borrow)
-	*z = s
+	reduceOnce(z, &t, over, m)
 }
