@@ -20,6 +20,14 @@ function hold (t, answer) {
 
 const shown = (t, count) => until('the window', () => t.window.transcript().length === count && windows(t).length === 1)
 
+// Presses a button and gives the window that it opens, with the token process behind it.
+async function opened (t, button) {
+  const count = t.window.transcript().length
+  await t.page.click(at(button))
+  await shown(t, count + 1)
+  return windows(t)[0]
+}
+
 describe('an enrolment whose agent is killed', () => {
   let t
   const certificate = '**/api/applications/*/certificate'
@@ -65,10 +73,8 @@ describe('an enrolment whose agent is killed', () => {
   test('while its window is open: the window goes, no key was made, the plan is discarded', async () => {
     await applied(1)
     t.window.answers('hang')
+    const { window, host } = await opened(t, 'create')
     const count = t.window.transcript().length
-    await t.page.click(at('create'))
-    await shown(t, count + 1)
-    const [{ window, host }] = windows(t)
     await t.killAgent()
     assert.equal(await waiting('connection_lost'), 'planned')
     await until('the end of its window and its token process', () => !lives(window) && !lives(host))
@@ -76,7 +82,7 @@ describe('an enrolment whose agent is killed', () => {
     assert.equal(await t.page.locator(at('complete')).count(), 0)
     await t.page.click(at('discard'))
     await until('nothing waiting', async () => await t.page.locator(at('waiting')).count() === 0)
-    assert.equal(t.window.transcript().length, count + 1, 'there was nothing to ask about')
+    assert.equal(t.window.transcript().length, count, 'there was nothing to ask about')
   })
 
   test('after the request, and the authority issued: it is completed', async () => {
@@ -123,10 +129,7 @@ describe('a signing', () => {
   test('whose token process is killed: said, the agent goes on, the next one works', async () => {
     await pickFile(t, file)
     t.window.answers('hang')
-    const count = t.window.transcript().length
-    await t.page.click(at('sign'))
-    await shown(t, count + 1)
-    const [{ window, host }] = windows(t)
+    const { window, host } = await opened(t, 'sign')
     process.kill(host, 'SIGKILL')
     await reason(t, 'module_crashed')
     await until('the end of its window', () => !lives(window))
@@ -140,9 +143,7 @@ describe('a signing', () => {
     const store = join(t.keys, 'keys.p12')
     await pickFile(t, file)
     const release = hold(t, `pin ${pin}`)
-    const count = t.window.transcript().length
-    await t.page.click(at('sign'))
-    await shown(t, count + 1)
+    await opened(t, 'sign')
     renameSync(store, join(t.dir, 'away.p12'))
     release()
     await reason(t, 'token_removed', 'token_not_found')
@@ -183,10 +184,7 @@ describe('a signing', () => {
     const before = signings()
     await pickFile(t, file)
     t.window.answers('hang')
-    const count = t.window.transcript().length
-    await t.page.click(at('sign'))
-    await shown(t, count + 1)
-    const [{ window, host }] = windows(t)
+    const { window, host } = await opened(t, 'sign')
     await t.page.close()
     await until('the end of its window', () => !lives(window))
     const [entry] = await until('the journal', () => { const more = signings().slice(before.length); return more.length && more })
