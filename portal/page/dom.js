@@ -39,8 +39,8 @@ export function fill(e, ...children) {
 
 // button runs an action once at a time; what it throws goes to failed. disabled may be a function that is asked again after each action.
 export function button(text, action, { kind = '', test, failed, disabled, describe } = {}) {
-  const off = typeof disabled === 'function' ? disabled : () => false;
-  const b = h('button', { type: 'button', class: kind, test, disabled: off === disabled ? off() : disabled, 'aria-label': describe }, text);
+  const off = typeof disabled === 'function' ? disabled : () => disabled;
+  const b = h('button', { type: 'button', class: kind, test, disabled: off(), 'aria-label': describe }, text);
   b.addEventListener('click', async () => {
     if (b.disabled) return;
     b.disabled = true;
