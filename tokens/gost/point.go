@@ -56,7 +56,7 @@ func (g *group[E]) double(w *work[E], z, x *point[E]) {
 // for x = -y.
 func (g *group[E]) addAffine(w *work[E], z, x *point[E], y *affine[E]) (sameX, sameY uint64) {
 	f := g.field
-	zz, h, r, v, t := &w.t[0], &w.t[1], &w.t[2], &w.t[3], &w.t[4]
+	zz, h, r := &w.t[0], &w.t[1], &w.t[2]
 	f.sqr(zz, &x.z)
 	f.mul(h, &y.x, zz)
 	f.sub(h, h, &x.x)
@@ -65,18 +65,26 @@ func (g *group[E]) addAffine(w *work[E], z, x *point[E], y *affine[E]) (sameX, s
 	f.sub(r, r, &x.y)
 	sameX, sameY = zeroMask(h), zeroMask(r)
 	f.mul(&z.z, &x.z, h)
-	f.sqr(t, h)
-	f.mul(h, h, t)
-	f.mul(v, &x.x, t)
-	f.mul(t, &x.y, h)
+	g.chord(w, z, &x.x, &x.y, h, r)
+	return sameX, sameY
+}
+
+// chord sets the first two coordinates of a sum: u and v are those of one summand, h and r what the other's differ by, all over the
+// same z. h is spent.
+func (g *group[E]) chord(w *work[E], z *point[E], u, v, h, r *E) {
+	f := g.field
+	hh, uhh, vhhh := &w.t[6], &w.t[7], &w.t[8]
+	f.sqr(hh, h)
+	f.mul(h, h, hh)
+	f.mul(uhh, u, hh)
+	f.mul(vhhh, v, h)
 	f.sqr(&z.x, r)
 	f.sub(&z.x, &z.x, h)
-	f.sub(&z.x, &z.x, v)
-	f.sub(&z.x, &z.x, v)
-	f.sub(v, v, &z.x)
-	f.mul(v, v, r)
-	f.sub(&z.y, v, t)
-	return sameX, sameY
+	f.sub(&z.x, &z.x, uhh)
+	f.sub(&z.x, &z.x, uhh)
+	f.sub(uhh, uhh, &z.x)
+	f.mul(uhh, uhh, r)
+	f.sub(&z.y, uhh, vhhh)
 }
 
 // toAffine takes a point, not the neutral one, to its coordinates.

@@ -74,7 +74,7 @@ func (g *group[E]) ready(z *readyPoint[E], x *point[E]) {
 // add adds y, or takes it away, to w.sum, whatever both are.
 func (g *group[E]) add(w *work[E], y *readyPoint[E], negative bool) {
 	f, x := g.field, &w.sum
-	zz, h, r, v, t, s := &w.t[0], &w.t[1], &w.t[2], &w.t[3], &w.t[4], &w.t[5]
+	zz, h, r, v, s := &w.t[0], &w.t[1], &w.t[2], &w.t[3], &w.t[4]
 	*s = y.y
 	if negative {
 		f.sub(s, &g.zero, s)
@@ -100,15 +100,5 @@ func (g *group[E]) add(w *work[E], y *readyPoint[E], negative bool) {
 	}
 	f.mul(&x.z, &x.z, &y.z)
 	f.mul(&x.z, &x.z, h)
-	f.sqr(t, h)
-	f.mul(h, h, t)
-	f.mul(v, v, t)
-	f.mul(s, s, h)
-	f.sqr(&x.x, r)
-	f.sub(&x.x, &x.x, h)
-	f.sub(&x.x, &x.x, v)
-	f.sub(&x.x, &x.x, v)
-	f.sub(v, v, &x.x)
-	f.mul(v, v, r)
-	f.sub(&x.y, v, s)
+	g.chord(w, x, v, s, h, r)
 }
