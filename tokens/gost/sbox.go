@@ -77,32 +77,38 @@ func (t *sboxTable) step(x uint32) uint32 {
 	return t[0][byte(x)] ^ t[1][byte(x>>8)] ^ t[2][byte(x>>16)] ^ t[3][x>>24]
 }
 
-// encrypt is the 32 rounds of GOST 28147-89 over a block's two halves, of which n1 goes through the first round.
-func (t *sboxTable) encrypt(k *[8]uint32, n1, n2 uint32) (uint32, uint32) {
-	for range 3 {
-		for i := 0; i < 8; i += 2 {
-			n2 ^= t.step(n1 + k[i])
-			n1 ^= t.step(n2 + k[i+1])
-		}
+// up is eight rounds, with the words of the key in their order.
+func (t *sboxTable) up(k *[8]uint32, n1, n2 uint32) (uint32, uint32) {
+	for i := 0; i < 8; i += 2 {
+		n2 ^= t.step(n1 + k[i])
+		n1 ^= t.step(n2 + k[i+1])
 	}
+	return n1, n2
+}
+
+// down is eight rounds, with the last word of the key first.
+func (t *sboxTable) down(k *[8]uint32, n1, n2 uint32) (uint32, uint32) {
 	for i := 7; i > 0; i -= 2 {
 		n2 ^= t.step(n1 + k[i])
 		n1 ^= t.step(n2 + k[i-1])
 	}
+	return n1, n2
+}
+
+// encrypt is the 32 rounds of GOST 28147-89 over a block's two halves, of which n1 goes through the first round.
+func (t *sboxTable) encrypt(k *[8]uint32, n1, n2 uint32) (uint32, uint32) {
+	for range 3 {
+		n1, n2 = t.up(k, n1, n2)
+	}
+	n1, n2 = t.down(k, n1, n2)
 	return n2, n1
 }
 
 // decrypt undoes encrypt.
 func (t *sboxTable) decrypt(k *[8]uint32, n1, n2 uint32) (uint32, uint32) {
-	for i := 0; i < 8; i += 2 {
-		n2 ^= t.step(n1 + k[i])
-		n1 ^= t.step(n2 + k[i+1])
-	}
+	n1, n2 = t.up(k, n1, n2)
 	for range 3 {
-		for i := 7; i > 0; i -= 2 {
-			n2 ^= t.step(n1 + k[i])
-			n1 ^= t.step(n2 + k[i-1])
-		}
+		n1, n2 = t.down(k, n1, n2)
 	}
 	return n2, n1
 }
