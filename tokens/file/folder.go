@@ -168,18 +168,10 @@ func (d folder) replace(name string, data []byte, keep string) error {
 // replaceBoth puts data in place of a key store and, before that, of its .bak: what data leaves out is in neither as soon as it is out of the
 // key store. The caller holds the lock.
 func (d folder) replaceBoth(name string, data []byte) error {
-	d.sweep()
-	for _, name := range []string{name + bak, name} {
-		temp, err := d.write(data)
-		if err == nil {
-			err = d.rename(temp, name)
-			_ = os.Remove(temp) // gone after the rename
-		}
-		if err != nil {
-			return err
-		}
+	if err := d.replace(name+bak, data, ""); err != nil {
+		return err
 	}
-	return nil
+	return d.replace(name, data, "")
 }
 
 // write puts data on the disk under a name of its own.
