@@ -90,12 +90,7 @@ func TestKilledWriters(t *testing.T) {
 			made = append(made, id)
 		}
 	}
-	keys, err := s.Keys(t.Context())
-	require.NoError(t, err)
-	have := map[tokens.KeyID]bool{}
-	for _, key := range keys {
-		have[key.ID] = true
-	}
+	have := idsIn(t, s)
 	for _, id := range made {
 		require.True(t, have[id], "key %s was made and is lost", id)
 	}
@@ -120,17 +115,15 @@ func TestKilledBetweenTheNames(t *testing.T) {
 		_, err := s.Generate(t.Context(), tokens.KeySpec{ID: id, Algorithm: tokens.ECP256})
 		require.NoError(t, err)
 	}
-	stores, err := filepath.Glob(filepath.Join(folder, "*.p12"))
-	require.NoError(t, err)
-	require.Len(t, stores, 1)
-	require.NoError(t, os.Remove(stores[0]+".bak"))
-	require.NoError(t, os.Link(stores[0], stores[0]+".bak"))
-	before, err := os.ReadFile(stores[0])
+	path := keyStore(t, folder)
+	require.NoError(t, os.Remove(path+".bak"))
+	require.NoError(t, os.Link(path, path+".bak"))
+	before, err := os.ReadFile(path)
 	require.NoError(t, err)
 
 	_, err = s.Generate(t.Context(), tokens.KeySpec{ID: "03", Algorithm: tokens.ECP256})
 	require.NoError(t, err)
-	kept, err := os.ReadFile(stores[0] + ".bak")
+	kept, err := os.ReadFile(path + ".bak")
 	require.NoError(t, err)
 	require.Equal(t, before, kept)
 	left, err := filepath.Glob(filepath.Join(folder, ".new-*"))

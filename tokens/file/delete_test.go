@@ -50,7 +50,12 @@ func keysIn(t *testing.T, path string) map[tokens.KeyID]bool {
 	m := file.New(folder)
 	list, err := m.Tokens(t.Context())
 	require.NoError(t, err)
-	keys, err := login(t, m, list[0].ID, "1234").Keys(t.Context())
+	return idsIn(t, login(t, m, list[0].ID, "1234"))
+}
+
+func idsIn(t *testing.T, s tokens.Session) map[tokens.KeyID]bool {
+	t.Helper()
+	keys, err := s.Keys(t.Context())
 	require.NoError(t, err)
 	have := map[tokens.KeyID]bool{}
 	for _, key := range keys {
