@@ -7,11 +7,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"time"
 
@@ -81,19 +79,11 @@ func send(agent *net.UnixConn, c *net.TCPConn) error {
 // the service's own; elsewhere the system makes the names and none can be taken.
 func (p Place) evict(id string) {
 	info, err := os.Lstat(p.folder(id))
-	if err != nil || owner(info) == id {
+	if err != nil || peer.OfFile(info).ID == id {
 		return
 	}
 	away := filepath.Join(p.Folder, "evicted-"+rand.Text())
 	if os.Rename(p.folder(id), away) == nil {
 		os.Remove(away) // what is in a stranger's folder stays there
 	}
-}
-
-func owner(info fs.FileInfo) string {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return ""
-	}
-	return strconv.FormatUint(uint64(stat.Uid), 10)
 }

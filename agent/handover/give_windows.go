@@ -2,14 +2,12 @@ package handover
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"time"
 
 	"github.com/Microsoft/go-winio"
-	"golang.org/x/sys/windows"
 
 	"github.com/perosign/pero/api/peer"
 )
@@ -42,15 +40,7 @@ func (p Place) Give(ctx context.Context, who peer.User, c *net.TCPConn) error {
 
 // owned makes sure that it is the session's own process that listens.
 func owned(agent net.Conn, who peer.User) error {
-	pipe, ok := agent.(interface{ Fd() uintptr })
-	if !ok {
-		return errors.New("a pipe without a handle")
-	}
-	var pid uint32
-	if err := windows.GetNamedPipeServerProcessId(windows.Handle(pipe.Fd()), &pid); err != nil {
-		return fmt.Errorf("find who listens: %w", err)
-	}
-	listens, err := peer.OfProcess(pid)
+	listens, err := peer.OfPipe(agent)
 	if err != nil {
 		return fmt.Errorf("find who listens: %w", err)
 	}

@@ -63,7 +63,7 @@ func (p Place) bind() (*net.UnixListener, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !info.IsDir() || owner(info) != own.ID || info.Mode().Perm()&0o022 != 0 {
+	if !info.IsDir() || peer.OfFile(info) != own || info.Mode().Perm()&0o022 != 0 {
 		return nil, fmt.Errorf("%s is not this user's alone", folder)
 	}
 	if c, err := net.DialTimeout("unix", path, quick); err == nil {

@@ -28,7 +28,7 @@ func here() (place, error) {
 		}
 		// The XDG specification has relative values ignored.
 		if dir := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
-			if info, err := os.Lstat(dir); err == nil && ownerOf(info) != uid {
+			if info, err := os.Lstat(dir); err == nil && peer.OfFile(info).ID != uid {
 				return place{}, fmt.Errorf("XDG_RUNTIME_DIR: %w", foreign(dir))
 			}
 			folder = filepath.Join(dir, "pero")
@@ -43,18 +43,10 @@ func own700(folder string) error {
 	if err != nil {
 		return err
 	}
-	if !info.IsDir() || ownerOf(info) != strconv.Itoa(os.Geteuid()) || info.Mode().Perm()&0o077 != 0 {
+	if !info.IsDir() || peer.OfFile(info).ID != strconv.Itoa(os.Geteuid()) || info.Mode().Perm()&0o077 != 0 {
 		return foreign(folder)
 	}
 	return nil
-}
-
-func ownerOf(info fs.FileInfo) string {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return ""
-	}
-	return strconv.FormatUint(uint64(stat.Uid), 10)
 }
 
 func (p place) socket() string { return filepath.Join(p.folder, p.name+".sock") }

@@ -90,24 +90,4 @@ func (p place) dial(ctx context.Context) (net.Conn, error) {
 	return c, nil
 }
 
-// otherEnd gives the user of the process at the other end of a pipe, whichever end this is.
-func otherEnd(c net.Conn) (peer.User, error) {
-	pipe, ok := c.(interface{ Fd() uintptr })
-	if !ok {
-		return peer.User{}, peer.ErrUnknown
-	}
-	h := windows.Handle(pipe.Fd())
-	var flags uint32
-	if err := windows.GetNamedPipeInfo(h, &flags, nil, nil, nil); err != nil {
-		return peer.User{}, fmt.Errorf("find the user of a pipe: %w", err)
-	}
-	find := windows.GetNamedPipeServerProcessId
-	if flags&windows.PIPE_SERVER_END != 0 {
-		find = windows.GetNamedPipeClientProcessId
-	}
-	var pid uint32
-	if err := find(h, &pid); err != nil {
-		return peer.User{}, fmt.Errorf("find the user of a pipe: %w", err)
-	}
-	return peer.OfProcess(pid)
-}
+func otherEnd(c net.Conn) (peer.User, error) { return peer.OfPipe(c) }

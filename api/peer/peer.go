@@ -1,5 +1,5 @@
 // Package peer tells which user of this machine is at the other end of a connection: what the operating system knows, never what the
-// other end says of itself.
+// other end says of itself. Whose a file is, is told in the same terms.
 package peer
 
 import "errors"

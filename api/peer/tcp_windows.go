@@ -11,7 +11,7 @@ import (
 )
 
 // Self gives the user this process runs as, and its session.
-func Self() (User, error) { return OfProcess(windows.GetCurrentProcessId()) }
+func Self() (User, error) { return ofProcess(windows.GetCurrentProcessId()) }
 
 // OfTCP gives the user and the session of the process that owns the socket at local of the connection that its other end sees as
 // remote. Of a connection that was accepted, local is thus its remote address. ErrUnknown when there is no such socket, or it is
@@ -20,16 +20,16 @@ func OfTCP(local, remote netip.AddrPort) (User, error) {
 	pid, err := processOf(local, remote)
 	if err == nil {
 		var u User
-		if u, err = OfProcess(pid); err == nil {
+		if u, err = ofProcess(pid); err == nil {
 			return u, nil
 		}
 	}
 	return User{}, fmt.Errorf("find the user at %s: %w", local, err)
 }
 
-// OfProcess gives the user and the session of a process. An account that is no administrator may not open the processes of others: of
+// ofProcess gives the user and the session of a process. An account that is no administrator may not open the processes of others: of
 // them it learns the session alone, which is in the list of processes.
-func OfProcess(pid uint32) (User, error) {
+func ofProcess(pid uint32) (User, error) {
 	process, err := windows.OpenProcess(windows.PROCESS_QUERY_LIMITED_INFORMATION, false, pid)
 	if err != nil {
 		session, err := sessionOf(pid)
