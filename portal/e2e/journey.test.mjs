@@ -163,6 +163,13 @@ for (const kind of [
       await go(t, 'sign')
       const options = await t.page.locator(`${at('certificate')} option`).allInnerTexts()
       assert.notEqual(options[0], options[1])
+      const select = t.page.locator(`${at('section-sign')} ${at('certificate')}`)
+      for (const index of [0, 1]) {
+        await select.selectOption({ index })
+        const hint = await t.page.locator(`${at('section-sign')} .field > .hint`).innerText()
+        assert.ok(hint.includes(/…\w{6}$/.exec(options[index])[0]), 'where the list is too narrow to show which is chosen, the line below it does')
+      }
+      await select.selectOption({ index: 0 })
       if (kind.smtp) await until('the letter about the re-issue', () => t.letters().length > 2)
     })
 

@@ -1,7 +1,7 @@
 // 7. Backup: the certificate as a file; a file carrier copied as it is, encrypted under its PIN, and brought back.
 import { h, fill, button, note, badge, save } from './dom.js';
 import { t, date } from './i18n.js';
-import { explain, holderOf, ofKey, carrierName } from './parts.js';
+import { explain, holderOf, ofKey, ending, carrierName } from './parts.js';
 
 export function backup(app) {
   return {
@@ -16,8 +16,8 @@ export function backup(app) {
       fill(root, app.title('backup'), !agent.ready && app.notReady(), said,
         h('section', { class: 'card' }, h('h2', {}, t('backup.export')), h('p', {}, t('backup.export.text')),
           mine.length ? h('ul', { class: 'plain' }, mine.map((c) => h('li', { class: 'row spread' },
-            h('span', {}, holderOf(c), ' ', h('span', { class: 'quiet' }, t('backup.certificate', { date: date(c.notAfter), key: ofKey(c), serial: c.serialNumber.slice(-6) }))),
-            h('span', { class: 'row' }, ['cer', 'pem'].map((kind) => button(`.${kind}`, () => exportAs(c, kind), { test: `export-${kind}`, failed: say, describe: t('backup.export.as', { kind, name: `${holderOf(c)}, № …${c.serialNumber.slice(-6)}` }) }))))))
+            h('span', {}, holderOf(c), ' ', h('span', { class: 'quiet' }, t('backup.certificate', { date: date(c.notAfter), key: ofKey(c), serial: ending(c) }))),
+            h('span', { class: 'row' }, ['cer', 'pem'].map((kind) => button(`.${kind}`, () => exportAs(c, kind), { test: `export-${kind}`, failed: say, describe: t('backup.export.as', { kind, name: `${holderOf(c)}, № …${ending(c)}` }) }))))))
             : h('p', { class: 'quiet' }, t('backup.no_certificates'))),
         h('section', { class: 'card' }, h('h2', {}, t('backup.copy')), h('p', {}, t('backup.copy.text')),
           files.length ? h('ul', { class: 'plain' }, files.map((x) => h('li', { class: 'row spread' }, h('span', { class: 'row' }, carrierName(x), x.state !== 'ready' && badge(t(`token.${x.state}`), 'warn')),

@@ -68,6 +68,9 @@ const carrierDetail = (x) => x.state === 'pin_not_set' && x.carrier === 'file' ?
 
 export const ofKey = (c) => known(`key.${c.keyAlgorithm}`) ? t(`key.${c.keyAlgorithm}`) : c.keyAlgorithm;
 
+// ending of a certificate's number: enough to tell one person's certificates apart.
+export const ending = (c) => c.serialNumber.slice(-6);
+
 export const holderOf = (c) => c.subject?.commonName || c.holder || '';
 export const issuerOf = (c) => c.issuer?.commonName || (typeof c.issuer === 'string' ? c.issuer : '');
 

@@ -2,7 +2,7 @@
 import { h, fill, button, note, newId } from './dom.js';
 import { call, upload } from './api.js';
 import { t, language, date, size } from './i18n.js';
-import { explain, holderOf, issuerOf, ofKey, verdict } from './parts.js';
+import { explain, holderOf, issuerOf, ofKey, ending, verdict } from './parts.js';
 
 // A browser keeps an attached signature, which is as large as its document, in its own memory until it is sent on.
 const attachedLimit = 256 * 2 ** 20;
@@ -39,9 +39,12 @@ export function sign(app) {
       const id = newId();
       const select = h('select', { id, test: 'certificate' }, usable.map((c) =>
         h('option', { value: c.id, disabled: revoked.has(c.id) }, t(revoked.has(c.id) ? 'sign.option.revoked' : 'sign.option',
-          { name: holderOf(c), date: date(c.notAfter), key: ofKey(c), serial: c.serialNumber.slice(-6) }))));
+          { name: holderOf(c), date: date(c.notAfter), key: ofKey(c), serial: ending(c) }))));
       const issuer = h('span', { class: 'hint' });
-      const choose = () => { issuer.textContent = chosen ? t('sign.issuer', { issuer: issuerOf(usable.find((c) => c.id === chosen)) }) : ''; };
+      const choose = () => { // the number again: a narrow list cuts it off
+        const c = good.find((x) => x.id === chosen);
+        issuer.textContent = c ? t('sign.issuer', { serial: ending(c), issuer: issuerOf(c) }) : '';
+      };
       select.value = chosen;
       select.addEventListener('change', () => { chosen = select.value; choose(); });
       choose();
