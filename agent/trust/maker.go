@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"strings"
 	"time"
 )
 
@@ -23,12 +24,12 @@ func Child(command ...string) Maker {
 		ctx, cancel := context.WithTimeout(ctx, making)
 		defer cancel()
 		c := exec.CommandContext(ctx, command[0], command[1:]...)
-		var out, complaint bytes.Buffer
-		c.Stdin, c.Stdout, c.Stderr = bytes.NewBufferString(now.Format(time.RFC3339Nano)), &out, &complaint
-		if err := c.Run(); err != nil {
-			return nil, fmt.Errorf("make the local certificate: %w: %s", err, bytes.TrimSpace(complaint.Bytes()))
+		c.Stdin = strings.NewReader(now.Format(time.RFC3339Nano))
+		out, err := output(c)
+		if err != nil {
+			return nil, fmt.Errorf("make the local certificate: %w", err)
 		}
-		a, err := parse(out.Bytes())
+		a, err := parse(out)
 		if err != nil {
 			return nil, fmt.Errorf("make the local certificate: %w", err)
 		}
@@ -56,4 +57,14 @@ func Make(in io.Reader, out io.Writer) error {
 	}
 	_, err = out.Write(octets)
 	return err
+}
+
+// output runs a command and gives what it writes; the error says what it complained of.
+func output(c *exec.Cmd) ([]byte, error) {
+	var out, complaint bytes.Buffer
+	c.Stdout, c.Stderr = &out, &complaint
+	if err := c.Run(); err != nil {
+		return nil, fmt.Errorf("%w: %s", err, bytes.TrimSpace(complaint.Bytes()))
+	}
+	return out.Bytes(), nil
 }

@@ -82,17 +82,11 @@ func (s *nss) Add(ctx context.Context, root *x509.Certificate) error {
 			return err
 		}
 	}
-	f, err := os.CreateTemp("", "pero-*.pem")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	err = pem.Encode(f, &pem.Block{Type: "CERTIFICATE", Bytes: root.Raw})
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
 	name := root.Subject.CommonName
-	_, err = s.certutil(ctx, "-A", "-n", name, "-t", "C,,", "-i", f.Name())
+	err := withFile(root, func(path string) error {
+		_, err := s.certutil(ctx, "-A", "-n", name, "-t", "C,,", "-i", path)
+		return err
+	})
 	if errors.Is(err, ErrPassword) { // it lies there already, and is trusted for nothing
 		_, e := s.certutil(ctx, "-D", "-n", name)
 		err = errors.Join(err, e)
@@ -121,15 +115,14 @@ func (s *nss) certutil(ctx context.Context, args ...string) ([]byte, error) {
 	c := exec.CommandContext(ctx, path, append([]string{args[0], "-d", "sql:" + s.folder}, args[1:]...)...)
 	c.Env = append(os.Environ(), "LC_ALL=C")
 	c.SysProcAttr = &syscall.SysProcAttr{Setsid: s.quiet} // without a session it has no terminal to ask at
-	var out, complaint bytes.Buffer
-	c.Stdout, c.Stderr = &out, &complaint
-	if err := c.Run(); err != nil {
-		if strings.Contains(complaint.String(), "SEC_ERROR_BAD_PASSWORD") {
+	out, err := output(c)
+	if err != nil {
+		if strings.Contains(err.Error(), "SEC_ERROR_BAD_PASSWORD") {
 			return nil, ErrPassword
 		}
-		return nil, fmt.Errorf("certutil %s: %w: %s", args[0], err, bytes.TrimSpace(complaint.Bytes()))
+		return nil, fmt.Errorf("certutil %s: %w", args[0], err)
 	}
-	return out.Bytes(), nil
+	return out, nil
 }
 
 func exists(path string) bool {

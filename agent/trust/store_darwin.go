@@ -1,7 +1,6 @@
 package trust
 
 import (
-	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/pem"
@@ -10,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 )
 
 // keychain is the person's login keychain, by the program "security" of macOS. Safari and Chromium read it, and Firefox too.
@@ -85,26 +83,10 @@ func (k keychain) Remove(ctx context.Context, a Anchor) error {
 	})
 }
 
-// withFile has do work with a file that holds the certificate.
-func withFile(c *x509.Certificate, do func(path string) error) error {
-	f, err := os.CreateTemp("", "pero-*.pem")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	err = pem.Encode(f, &pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return do(f.Name())
-}
-
 func security(ctx context.Context, args ...string) ([]byte, error) {
-	c := exec.CommandContext(ctx, "/usr/bin/security", args...)
-	var out, complaint bytes.Buffer
-	c.Stdout, c.Stderr = &out, &complaint
-	if err := c.Run(); err != nil {
-		return nil, fmt.Errorf("security %s: %w: %s", args[0], err, strings.TrimSpace(complaint.String()))
+	out, err := output(exec.CommandContext(ctx, "/usr/bin/security", args...))
+	if err != nil {
+		return nil, fmt.Errorf("security %s: %w", args[0], err)
 	}
-	return out.Bytes(), nil
+	return out, nil
 }
