@@ -17,7 +17,7 @@ export function backup(app) {
         h('section', { class: 'card' }, h('h2', {}, t('backup.export')), h('p', {}, t('backup.export.text')),
           mine.length ? h('ul', { class: 'plain' }, mine.map((c) => h('li', { class: 'row spread' },
             h('span', {}, holderOf(c), ' ', h('span', { class: 'quiet' }, t('backup.certificate', { date: date(c.notAfter), key: ofKey(c), serial: ending(c) }))),
-            h('span', { class: 'row' }, ['cer', 'pem'].map((kind) => button(`.${kind}`, () => exportAs(c, kind), { test: `export-${kind}`, failed: say, describe: t('backup.export.as', { kind, name: `${holderOf(c)}, № …${ending(c)}` }) }))))))
+            h('span', { class: 'row' }, ['cer', 'pem'].map((kind) => button(`.${kind}`, () => exportAs(c, kind), { test: `export-${kind}`, failed: say, describe: t('backup.export.as', { kind, name: holderOf(c), serial: ending(c) }) }))))))
             : h('p', { class: 'quiet' }, t('backup.no_certificates'))),
         h('section', { class: 'card' }, h('h2', {}, t('backup.copy')), h('p', {}, t('backup.copy.text')),
           files.length ? h('ul', { class: 'plain' }, files.map((x) => h('li', { class: 'row spread' }, h('span', { class: 'row' }, carrierName(x), x.state !== 'ready' && badge(t(`token.${x.state}`), 'warn')),
