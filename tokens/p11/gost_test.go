@@ -256,21 +256,12 @@ func TestGOSTKeyThatOnlyItsCertificateTells(t *testing.T) {
 	for _, settings := range [][]string{{"nopublic 1"}, {"nodigest 1"}, {"nopublic 1", "nodigest 1"}} {
 		for kind, algorithm := range map[string]tokens.KeyAlgorithm{"gost256": tokens.GOST2012256, "gost512": tokens.GOST2012512} {
 			m, _ := newCard(t, append(settings, "key "+kind)...)
-			keys, certificates, err := m.Objects(t.Context(), only(t, m).ID)
-			require.NoError(t, err)
-			require.Len(t, keys, 1)
-			require.Equal(t, algorithm, keys[0].Algorithm)
-			require.Equal(t, keys[0].ID, certificates[0].Key)
-			s := enter(t, m, nil)
-			after, err := s.Keys(t.Context())
-			require.NoError(t, err)
-			require.Len(t, after, 1)
-			require.Equal(t, keys[0].ID, after[0].ID)
-			require.Equal(t, keys[0].Public, after[0].Public)
+			s, key := toldByCertificate(t, m)
+			require.Equal(t, algorithm, key.Algorithm)
 			hash := tokens.HashOf(algorithm)
 			signature, err := s.Sign(t.Context(), "01", tokens.Algorithm{Scheme: tokens.GOST, Hash: hash}, digestOf(hash, "x"))
 			require.NoError(t, err)
-			holdsGOST(t, after[0].Public, hash, []byte("x"), signature)
+			holdsGOST(t, key.Public, hash, []byte("x"), signature)
 		}
 	}
 }

@@ -307,20 +307,29 @@ func TestReturnValues(t *testing.T) {
 	require.Equal(t, 1, testmodule.Calls(t, library, "C_Logout"))
 }
 
+// toldByCertificate finds the one key of a card by its certificate, then logs in and finds the same.
+func toldByCertificate(t *testing.T, m *p11.Module) (tokens.Session, tokens.Key) {
+	t.Helper()
+	keys, certificates, err := m.Objects(t.Context(), only(t, m).ID)
+	require.NoError(t, err)
+	require.Len(t, keys, 1, "the certificate tells of it")
+	require.Equal(t, tokens.KeyID("01"), keys[0].ID)
+	require.Equal(t, keys[0].ID, certificates[0].Key)
+	s := enter(t, m, nil)
+	after, err := s.Keys(t.Context())
+	require.NoError(t, err)
+	require.Len(t, after, 1)
+	require.Equal(t, keys[0].ID, after[0].ID)
+	require.Equal(t, keys[0].Algorithm, after[0].Algorithm)
+	require.Equal(t, keys[0].Public, after[0].Public)
+	return s, after[0]
+}
+
 func TestKeyWithoutPublicObject(t *testing.T) {
 	for _, settings := range [][]string{{"nopublic 1"}, {"nopublic 1", "key rsa"}} {
 		m, _ := newCard(t, settings...)
-		keys, certificates, err := m.Objects(t.Context(), only(t, m).ID)
-		require.NoError(t, err)
-		require.Len(t, keys, 1, "the certificate tells of it")
-		require.Equal(t, tokens.KeyID("01"), keys[0].ID)
-		require.Equal(t, keys[0].ID, certificates[0].Key)
-		s := enter(t, m, nil)
-		after, err := s.Keys(t.Context())
-		require.NoError(t, err)
-		require.Len(t, after, 1)
-		require.Equal(t, keys[0].Public, after[0].Public)
-		sign(t, s, after[0])
+		s, key := toldByCertificate(t, m)
+		sign(t, s, key)
 	}
 }
 

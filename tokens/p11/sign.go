@@ -20,8 +20,8 @@ type signer struct {
 	handle  pkcs11.ObjectHandle
 	keyType uint // CKK_
 	always  bool
-	gost    *gost.PublicKey // of a GOST key, to hold signatures against; nil when nothing tells it, and then it is not signed with
-	old     bool            // GOST R 34.10-2001, or a key that may be one: not signed with
+	// Of a GOST key, to hold signatures against; nil when nothing tells it or it may be one of GOST R 34.10-2001, and then it is not signed with.
+	gost *gost.PublicKey
 }
 
 // signs says whether the key can do a scheme.
@@ -32,7 +32,7 @@ func (k signer) signs(alg tokens.Algorithm) bool {
 	case pkcs11.CKK_EC:
 		return alg.Scheme == tokens.ECDSA
 	case pkcs11.CKK_GOSTR3410:
-		return alg.Scheme == tokens.GOST && alg.Hash == tokens.Streebog256 && !k.old && k.gost != nil
+		return alg.Scheme == tokens.GOST && alg.Hash == tokens.Streebog256 && k.gost != nil
 	case ckkGOST512:
 		return alg.Scheme == tokens.GOST && alg.Hash == tokens.Streebog512 && k.gost != nil
 	}
@@ -203,10 +203,9 @@ func (s *session) find(h pkcs11.SessionHandle, id tokens.KeyID) (signer, error) 
 			return k, tokens.ErrNoKey
 		}
 		k = signer{handle: whole.private.handle, keyType: whole.private.keyType, always: whole.private.always}
-		if public, err := gost.ParsePublicKey(whole.Public); err == nil {
-			k.gost = public
+		if whole.Algorithm.IsGOST() && belongs(whole.Algorithm, k.keyType) {
+			k.gost, _ = gost.ParsePublicKey(whole.Public) // nil with an error
 		}
-		k.old = whole.Algorithm != tokens.GOST2012256
 	}
 	s.mu.Lock()
 	s.found[id] = k
