@@ -128,7 +128,7 @@ var everywhere = sync.OnceValues(func() ([]parcel, error) {
 
 // shipped leaves out programs that only tests run.
 func shipped(path string) bool {
-	for _, part := range []string{"/test/", "/testmodule", "/pinentrytest/pinentry", "/testdata/", "/e2e"} {
+	for _, part := range []string{"/test/", "/testmodule", "/testbench", "/pinentrytest/pinentry", "/testdata/", "/e2e"} {
 		if strings.Contains(path+"/", part+"/") || strings.Contains(path, part) {
 			return false
 		}

@@ -114,7 +114,7 @@ func modules(c config.Config, found []cards.Module) []host.Module {
 	var list []host.Module
 	for _, m := range found {
 		if m.Skip == "" {
-			list = append(list, host.Module{Name: m.Name, Kind: "pkcs11", Path: m.Path})
+			list = append(list, host.Module{Name: m.Name, Kind: "pkcs11", Path: m.Path, Parameters: m.Parameters})
 		}
 	}
 	return append(list, host.Module{Name: "file", Kind: "file", Path: c.Files.Folder})
@@ -123,7 +123,7 @@ func modules(c config.Config, found []cards.Module) []host.Module {
 func discover(c config.Config) []cards.Module {
 	var configured []cards.Module
 	for _, m := range c.Modules {
-		configured = append(configured, cards.Module{Name: m.Name, Path: m.Path})
+		configured = append(configured, cards.Module{Name: m.Name, Path: m.Path, Parameters: m.Parameters})
 	}
 	return cards.Discover(configured)
 }

@@ -47,8 +47,9 @@ type Files struct {
 
 // Module is a PKCS#11 library.
 type Module struct {
-	Name string `toml:"name"`
-	Path string `toml:"path"`
+	Name       string `toml:"name"`
+	Path       string `toml:"path"`
+	Parameters string `toml:"parameters"` // for C_Initialize, where the library's maker says so (NSS)
 }
 
 // Sites are origins that need not or must not be asked about.

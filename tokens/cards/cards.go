@@ -6,6 +6,7 @@ import (
 	"bytes"
 	_ "embed"
 	"encoding/json"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -20,6 +21,7 @@ type data struct {
 	Libraries []library `json:"libraries"`
 	Carriers  []carrier `json:"carriers"`
 	GOST      []hasher  `json:"gost"`
+	Limits    []limit   `json:"limits"`
 }
 
 type product struct {
@@ -48,10 +50,18 @@ type hasher struct {
 	Hash         string `json:"hash"`
 }
 
+type limit struct {
+	Library      string   `json:"library"`
+	Manufacturer string   `json:"manufacturer"`
+	Cannot       []string `json:"cannot"`
+}
+
 // Quirks is how a library differs from what the specification leads one to expect.
 type Quirks struct {
 	// Rescan: the library reads its list of tokens only in C_Initialize.
 	Rescan bool `json:"rescan"`
+	// Remembers: the library reads a token's objects only in C_Initialize, and is quick at it.
+	Remembers bool `json:"remembers"`
 	// FreeSlot: the library always offers one more, uninitialised token that no person ever saw.
 	FreeSlot bool `json:"freeSlot"`
 	// Wait: C_WaitForSlotEvent was seen to work and to keep no other call waiting.
@@ -59,6 +69,8 @@ type Quirks struct {
 	// Stepwise: the library writes a new object on the token attribute by attribute, and a process that reads it meanwhile writes the half
 	// it read, filled with defaults, over the whole. C_CopyObject writes at once.
 	Stepwise bool `json:"stepwise"`
+	// Decrypts: the library makes no RSA key that only signs.
+	Decrypts bool `json:"decrypts"`
 }
 
 var known = sync.OnceValue(func() data {
@@ -87,6 +99,17 @@ func TokenHash(manufacturer, model string) bool {
 	for _, h := range known().GOST {
 		if contains(manufacturer, h.Manufacturer) && contains(model, h.Model) {
 			return h.Hash == "token"
+		}
+	}
+	return false
+}
+
+// Cannot tells what neither the flags nor the mechanisms of a token tell: whether a thing that PKCS#11 has is beyond it. library is the
+// manufacturerID of CK_INFO, manufacturer that of CK_TOKEN_INFO, what one of the words of cards.schema.json.
+func Cannot(library, manufacturer, what string) bool {
+	for _, l := range known().Limits {
+		if strings.HasPrefix(library, l.Library) && contains(manufacturer, l.Manufacturer) && slices.Contains(l.Cannot, what) {
+			return true
 		}
 	}
 	return false

@@ -84,8 +84,8 @@ func TestDataFollowsItsSchema(t *testing.T) {
 	require.Empty(t, check(schema, value, "cards"))
 
 	var broken any
-	require.NoError(t, json.Unmarshal([]byte(`{"products":[{"name":"","files":["a/b"],"linux":["lib.so"]}],"noCarrier":[],"libraries":[{"rescan":"yes"}],"carriers":[{"kind":"disk"}],"gost":[{"model":"x","hash":"both"}],"more":1}`), &broken))
-	require.Len(t, check(schema, broken, "cards"), 10)
+	require.NoError(t, json.Unmarshal([]byte(`{"products":[{"name":"","files":["a/b"],"linux":["lib.so"]}],"noCarrier":[],"libraries":[{"rescan":"yes"}],"carriers":[{"kind":"disk"}],"gost":[{"model":"x","hash":"both"}],"limits":[{"library":"Odd","cannot":["sing"]}],"more":1}`), &broken))
+	require.Len(t, check(schema, broken, "cards"), 11)
 
 	names := map[string]bool{}
 	for _, p := range known().Products {
@@ -147,24 +147,24 @@ func TestDiscover(t *testing.T) {
 		"/etc/pkcs11/modules/nothere.module":                       "module: /opt/b.so\ndisable-in: firefox, pero\n",
 		"/etc/pkcs11/modules/gone.module":                          "module: gone.so\n",
 		"/etc/pkcs11/modules/away.module":                          "remote: |ssh host p11-kit remote x\n",
-		"/home/ivan/.config/pkcs11/modules/mine.module":            "module: /opt/mine/libmine.so\nenable-in: pero\n",
+		"/home/ivan/.config/pkcs11/modules/mine.module":            "module: /opt/mine/libmine.so\nenable-in: pero\nx-init-reserved: configdir='sql:/home/ivan/db' flags=\n",
 	})
 	require.NoError(t, os.Symlink("libykcs11.so.2", f.root+"/usr/lib/x86_64-linux-gnu/libykcs11.so"))
 	require.NoError(t, os.Mkdir(f.root+"/usr/lib/x86_64-linux-gnu/softhsm", 0o755))
 	require.NoError(t, os.Symlink("../../softhsm/libsofthsm2.so", f.root+"/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so"))
 
 	require.Equal(t, []Module{
-		{"Soft", "/usr/lib/softhsm/libsofthsm2.so", "configuration", ""},
-		{"lost", "/nowhere.so", "configuration", "there is no such file"},
-		{"relative", "libx.so", "configuration", "its path is not absolute"},
-		{"gone", "/usr/lib/x86_64-linux-gnu/pkcs11/gone.so", "p11-kit: /etc/pkcs11/modules/gone.module", "there is no such file"},
-		{"other", "/opt/other/libother.so", "p11-kit: /etc/pkcs11/modules/other.module", ""},
-		{"proxy", "/usr/lib/x86_64-linux-gnu/p11-kit-proxy.so", "p11-kit: /etc/pkcs11/modules/proxy.module", "not a carrier of keys"},
-		{"OpenSC", "/usr/lib/x86_64-linux-gnu/pkcs11/opensc-pkcs11.so", "p11-kit: /usr/share/p11-kit/modules/opensc-pkcs11.module", ""},
-		{"p11-kit-trust", "/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-trust.so", "p11-kit: /usr/share/p11-kit/modules/p11-kit-trust.module", "not a carrier of keys"},
-		{"mine", "/opt/mine/libmine.so", "p11-kit: /home/ivan/.config/pkcs11/modules/mine.module", ""},
-		{"Rutoken", "/opt/aktivco/rutokenecp/x86_64/librtpkcs11ecp.so", "known place", ""},
-		{"YubiKey", "/usr/lib/x86_64-linux-gnu/libykcs11.so", "known place", ""},
+		{Name: "Soft", Path: "/usr/lib/softhsm/libsofthsm2.so", From: "configuration"},
+		{Name: "lost", Path: "/nowhere.so", From: "configuration", Skip: "there is no such file"},
+		{Name: "relative", Path: "libx.so", From: "configuration", Skip: "its path is not absolute"},
+		{Name: "gone", Path: "/usr/lib/x86_64-linux-gnu/pkcs11/gone.so", From: "p11-kit: /etc/pkcs11/modules/gone.module", Skip: "there is no such file"},
+		{Name: "other", Path: "/opt/other/libother.so", From: "p11-kit: /etc/pkcs11/modules/other.module"},
+		{Name: "proxy", Path: "/usr/lib/x86_64-linux-gnu/p11-kit-proxy.so", From: "p11-kit: /etc/pkcs11/modules/proxy.module", Skip: "not a carrier of keys"},
+		{Name: "OpenSC", Path: "/usr/lib/x86_64-linux-gnu/pkcs11/opensc-pkcs11.so", From: "p11-kit: /usr/share/p11-kit/modules/opensc-pkcs11.module"},
+		{Name: "p11-kit-trust", Path: "/usr/lib/x86_64-linux-gnu/pkcs11/p11-kit-trust.so", From: "p11-kit: /usr/share/p11-kit/modules/p11-kit-trust.module", Skip: "not a carrier of keys"},
+		{Name: "mine", Path: "/opt/mine/libmine.so", Parameters: "configdir='sql:/home/ivan/db' flags=", From: "p11-kit: /home/ivan/.config/pkcs11/modules/mine.module"},
+		{Name: "Rutoken", Path: "/opt/aktivco/rutokenecp/x86_64/librtpkcs11ecp.so", From: "known place"},
+		{Name: "YubiKey", Path: "/usr/lib/x86_64-linux-gnu/libykcs11.so", From: "known place"},
 	}, f.discover([]Module{{Name: "Soft", Path: "/usr/lib/softhsm/libsofthsm2.so"}, {Name: "lost", Path: "/nowhere.so"}, {Name: "relative", Path: "libx.so"}}))
 }
 

@@ -13,10 +13,11 @@ import (
 
 // Module is a PKCS#11 module that was found, or configured. Finding loads nothing.
 type Module struct {
-	Name string // of the product where it is a known one: stable across places, because it is part of the identity of tokens
-	Path string // absolute
-	From string // "configuration", "p11-kit: FILE", "ifc.cfg: FILE" or "known place"
-	Skip string // why it is not to be loaded; "" when it is
+	Name       string // of the product where it is a known one: stable across places, because it is part of the identity of tokens
+	Path       string // absolute
+	Parameters string // for C_Initialize; "" for none
+	From       string // "configuration", "p11-kit: FILE", "ifc.cfg: FILE" or "known place"
+	Skip       string // why it is not to be loaded; "" when it is
 }
 
 // finder is where to look; tests look in a folder of their own.
@@ -54,10 +55,11 @@ func (f finder) discover(configured []Module) []Module {
 			return
 		}
 		// The name by which a product is known is its own only once: the second copy of a library would show every token twice.
-		if paths[resolved] || (!asked && product != "" && products[product]) {
+		if key := resolved + "\x00" + m.Parameters; paths[key] || (!asked && product != "" && products[product]) {
 			return
+		} else {
+			paths[key] = true
 		}
-		paths[resolved] = true
 		if m.Name == "" {
 			m.Name = product
 		}
@@ -212,7 +214,7 @@ func (f finder) p11kit() []Module {
 			if !f.absolute(path) {
 				path = f.bare(path)
 			}
-			m := Module{Path: path, From: "p11-kit: " + folder + "/" + e.Name()}
+			m := Module{Path: path, Parameters: settings["x-init-reserved"], From: "p11-kit: " + folder + "/" + e.Name()}
 			if Product(path) == "" {
 				m.Name = name
 			}

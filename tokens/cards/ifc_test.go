@@ -42,18 +42,18 @@ func TestDiscoverReadsIFC(t *testing.T) {
 	const from = "ifc.cfg: /etc/ifc.cfg"
 	f := machine(t, files)
 	require.Equal(t, []Module{
-		{"CryptoPro", "/opt/cprocsp/lib/amd64/libcppkcs11.so", from, ""},
-		{"JaCarta", "/usr/lib/pkcs11/libjcPKCS11-2.so", from, ""},
-		{"other", "/usr/lib/mozilla/plugins/lib/libother.so.1", from, ""},
-		{"libodd.so", "/opt/odd/libodd.so", from, ""},
-		{"Rutoken", "/opt/aktivco/rutokenecp/x86_64/librtpkcs11ecp.so", "known place", ""},
+		{Name: "CryptoPro", Path: "/opt/cprocsp/lib/amd64/libcppkcs11.so", From: from},
+		{Name: "JaCarta", Path: "/usr/lib/pkcs11/libjcPKCS11-2.so", From: from},
+		{Name: "other", Path: "/usr/lib/mozilla/plugins/lib/libother.so.1", From: from},
+		{Name: "libodd.so", Path: "/opt/odd/libodd.so", From: from},
+		{Name: "Rutoken", Path: "/opt/aktivco/rutokenecp/x86_64/librtpkcs11ecp.so", From: "known place"},
 	}, f.discover(nil))
 
 	require.NoError(t, os.Chmod(f.root+"/opt/odd/libodd.so", 0o666))
 	require.Equal(t, "it can be written by others (mode 0666)", f.discover(nil)[3].Skip, "what it names is trusted no more than another module")
 	require.NoError(t, os.Chmod(f.root+"/etc/ifc.cfg", 0o666))
 	list := f.discover(nil)
-	require.Equal(t, Module{"ifc.cfg", "/etc/ifc.cfg", from, "it can be written by others (mode 0666)"}, list[0])
+	require.Equal(t, Module{Name: "ifc.cfg", Path: "/etc/ifc.cfg", From: from, Skip: "it can be written by others (mode 0666)"}, list[0])
 	for _, m := range list[1:] {
 		require.Equal(t, "known place", m.From, "nothing in a file that others can write is followed")
 	}

@@ -219,14 +219,14 @@ func decodeSign(d *decoder) signRequest {
 }
 
 func (o Options) encode(e *encoder) {
-	for _, s := range []string{o.Module.Name, o.Module.Kind, o.Module.Path, o.Window.Pinentry, o.Window.Dialog, o.Language} {
+	for _, s := range []string{o.Module.Name, o.Module.Kind, o.Module.Path, o.Module.Parameters, o.Window.Pinentry, o.Window.Dialog, o.Language} {
 		e.text(s)
 	}
 	e.number(int64(o.limits.person))
 }
 
 func decodeOptions(d *decoder) (o Options) {
-	for _, s := range []*string{&o.Module.Name, &o.Module.Kind, &o.Module.Path, &o.Window.Pinentry, &o.Window.Dialog, &o.Language} {
+	for _, s := range []*string{&o.Module.Name, &o.Module.Kind, &o.Module.Path, &o.Module.Parameters, &o.Window.Pinentry, &o.Window.Dialog, &o.Language} {
 		*s = d.text()
 	}
 	o.limits.person = time.Duration(d.number())

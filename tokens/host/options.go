@@ -19,9 +19,10 @@ type Options struct {
 
 // Module says what a child is to open.
 type Module struct {
-	Name string // as configured, shown to people
-	Kind string // "pkcs11" or "file"
-	Path string // of the library, or of the folder of key stores
+	Name       string // as configured, shown to people
+	Kind       string // "pkcs11" or "file"
+	Path       string // of the library, or of the folder of key stores
+	Parameters string // of the library's C_Initialize
 }
 
 // WindowConfig says how a child asks the person.

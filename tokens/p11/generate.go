@@ -90,7 +90,7 @@ func templates(cka []byte, label string, published bool) (public, private []*pkc
 
 // makePair makes the pair, by crypto11 where it could start.
 func (s *session) makePair(h pkcs11.SessionHandle, k kind, size size, public, private []*pkcs11.Attribute) error {
-	if k.keyType == pkcs11.CKK_RSA {
+	if k.keyType == pkcs11.CKK_RSA && !s.m.quirks.Decrypts {
 		// CKA_DECRYPT is on by default, in crypto11 and in the modules: a signature key decrypts nothing.
 		public = append(public, pkcs11.NewAttribute(pkcs11.CKA_ENCRYPT, false))
 		private = append(private, pkcs11.NewAttribute(pkcs11.CKA_DECRYPT, false))

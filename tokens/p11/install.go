@@ -50,11 +50,15 @@ func (s *session) Install(ctx context.Context, id tokens.KeyID, chain [][]byte) 
 			}
 			if i == 0 {
 				template = append(template, pkcs11.NewAttribute(pkcs11.CKA_ID, k.cka))
-				if k.Label != "" {
-					template = append(template, pkcs11.NewAttribute(pkcs11.CKA_LABEL, k.Label))
-				}
 			}
-			err := s.certify(h, template)
+			labelled := template
+			if i == 0 && k.Label != "" {
+				labelled = append(template, pkcs11.NewAttribute(pkcs11.CKA_LABEL, k.Label))
+			}
+			err := s.certify(h, labelled)
+			if is(err, pkcs11.CKR_ATTRIBUTE_VALUE_INVALID) {
+				err = s.certify(h, template) // NSS has a label stand for one subject
+			}
 			if i > 0 && is(err, pkcs11.CKR_DEVICE_MEMORY) {
 				return nil // the certificate itself is in; issuers can be had elsewhere
 			}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"time"
+	"unsafe"
 
 	"github.com/ThalesGroup/crypto11"
 	"github.com/miekg/pkcs11"
@@ -16,8 +17,9 @@ import (
 
 // Config names a PKCS#11 module.
 type Config struct {
-	Name string // stable: it is part of the identity of the module's tokens
-	Path string // absolute
+	Name       string // stable: it is part of the identity of the module's tokens
+	Path       string // absolute
+	Parameters string // what some modules want in CK_C_INITIALIZE_ARGS.pReserved (NSS: the folder of its data base); "" for none
 }
 
 // Module is a tokens.Module over one PKCS#11 library. Safe for use from several goroutines.
@@ -30,6 +32,7 @@ type Module struct {
 	engine  *crypto11.Context // owns C_Initialize where it is not nil
 	refused bool              // crypto11 could not start
 	closed  bool
+	library string // CK_INFO.manufacturerID
 	quirks  cards.Quirks
 	started time.Time // of the last C_Initialize
 
@@ -67,15 +70,24 @@ func (m *Module) start() error {
 		return fmt.Errorf("load %s: not a PKCS#11 module for this machine", m.cfg.Path)
 	}
 	// CKR_CRYPTOKI_ALREADY_INITIALIZED is normal when another component of the process (crypto11, a p11-kit proxy) was first.
-	if err := ctx.Initialize(); err != nil && !is(err, pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED) {
+	if err := ctx.Initialize(m.parameters()...); err != nil && !is(err, pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED) {
 		ctx.Destroy()
 		return failed("initialise "+m.cfg.Name, err)
 	}
 	if info, err := ctx.GetInfo(); err == nil {
-		m.quirks = cards.QuirksOf(info.ManufacturerID)
+		m.library, m.quirks = info.ManufacturerID, cards.QuirksOf(info.ManufacturerID)
 	}
 	m.ctx, m.started = ctx, time.Now()
 	return nil
+}
+
+// parameters are those of C_Initialize. The module copies what it is given: the text need not outlive the call.
+func (m *Module) parameters() []pkcs11.InitializeOption {
+	if m.cfg.Parameters == "" {
+		return nil
+	}
+	text := append([]byte(m.cfg.Parameters), 0)
+	return []pkcs11.InitializeOption{pkcs11.InitializeWithReserved(unsafe.Pointer(unsafe.SliceData(text)))}
 }
 
 // stop finalises the library; m.life is held for writing. The library stays mapped: dlclose of vendors' libraries with threads of
@@ -153,8 +165,8 @@ func (m *Module) Prepare(ctx context.Context, id tokens.ID) error {
 // attach hands the library over to crypto11 and reports whether it was started anew. C_Initialize is crypto11's own affair: it fails
 // when somebody else was first.
 func (m *Module) attach(at slot) bool {
-	if limit := at.info.MaxSessionCount; limit > 0 && limit < 5 {
-		return false // crypto11 keeps one session for itself and takes another; such a token has none to spare
+	if limit := at.info.MaxSessionCount; limit > 0 && limit < 5 || m.cfg.Parameters != "" {
+		return false // crypto11 keeps one session for itself and takes another, such a token has none to spare; and it hands on no parameters
 	}
 	m.life.Lock()
 	defer m.life.Unlock()

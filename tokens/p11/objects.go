@@ -38,6 +38,9 @@ func (m *Module) Objects(ctx context.Context, id tokens.ID) ([]tokens.Key, []tok
 		certificates []tokens.Certificate
 	}
 	r, err := wait(ctx, func() (r result, err error) {
+		if m.oddities().Remembers {
+			m.rescan(fresh)
+		}
 		s, err := m.slot(id)
 		if err != nil {
 			return r, err

@@ -17,6 +17,9 @@ import (
 // maxSlots is more than any reader stack offers; beyond it the list is nonsense.
 const maxSlots = 256
 
+// fresh is how old what a library read may be: not older than what this very call had it read.
+const fresh = 10 * time.Millisecond
+
 // slot is a slot with a token in it.
 type slot struct {
 	number uint
@@ -28,7 +31,7 @@ type slot struct {
 // Tokens lists the tokens, each slot by itself: one that cannot be read is listed Unreadable and hides nothing.
 func (m *Module) Tokens(ctx context.Context) ([]tokens.Token, error) {
 	return wait(ctx, func() ([]tokens.Token, error) {
-		m.rescan(10 * time.Millisecond) // not what was started by this very call
+		m.rescan(fresh)
 		slots, err := m.slots()
 		if err != nil {
 			return nil, err
@@ -95,7 +98,7 @@ func (m *Module) read(ctx *pkcs11.Ctx, number uint) (slot, bool) {
 		SerialNumber: text(s.info.SerialNumber),
 		Reader:       name,
 		State:        state(s.info.Flags),
-		Writable:     s.info.Flags&pkcs11.CKF_WRITE_PROTECTED == 0,
+		Writable:     s.info.Flags&pkcs11.CKF_WRITE_PROTECTED == 0 && !cards.Cannot(m.library, s.info.ManufacturerID, "write"),
 		PINPad:       s.info.Flags&pkcs11.CKF_PROTECTED_AUTHENTICATION_PATH != 0,
 		MinPIN:       length(s.info.MinPinLen),
 		MaxPIN:       length(s.info.MaxPinLen),

@@ -23,10 +23,16 @@ func (f *fixture) twoSessions() {
 	two := f.open(tokens.ActSign)
 	first, second := f.generate(one, "first"), f.generate(two, "second")
 	f.signs(one, first)
-	f.signs(one, second)
-	f.signs(two, first)
+	if !f.Cannot("share") {
+		f.signs(one, second)
+		f.signs(two, first)
+	}
 	require.NoError(f, one.Close())
 	f.signs(two, second)
+	if f.Cannot("share") {
+		require.NoError(f, two.Close())
+		two = f.open(tokens.ActSign)
+	}
 	keys, err := two.Keys(f.Context())
 	require.NoError(f, err)
 	require.Contains(f, keys, first, "no session loses the other's key")
@@ -46,7 +52,17 @@ func (f *fixture) closed() {
 	require.Error(f, err)
 	require.Error(f, s.Delete(f.Context(), key.ID))
 	require.Error(f, s.Install(f.Context(), key.ID, [][]byte{NewAuthority(f).Issue(f, key.Public, "late")}))
+	f.unchanged(key)
+}
+
+// unchanged tells that a token holds nothing but a key that was made on it, or what it held.
+func (f *fixture) unchanged(key tokens.Key) {
+	f.Helper()
 	keys, certificates := f.objects()
+	if !f.token.Writable {
+		require.Contains(f, keys, key)
+		return
+	}
 	require.Equal(f, []tokens.Key{key}, keys)
 	require.Empty(f, certificates)
 }
@@ -63,9 +79,7 @@ func (f *fixture) contexts() {
 	require.ErrorIs(f, s.Delete(over, key.ID), context.Canceled)
 	require.ErrorIs(f, s.Install(over, key.ID, [][]byte{NewAuthority(f).Issue(f, key.Public, "late")}), context.Canceled)
 	f.signs(s, key)
-	keys, certificates := f.objects()
-	require.Equal(f, []tokens.Key{key}, keys)
-	require.Empty(f, certificates)
+	f.unchanged(key)
 }
 
 func (f *fixture) watch() {

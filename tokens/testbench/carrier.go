@@ -1,0 +1,106 @@
+package testbench
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/perosign/pero/tokens/p11/testmodule"
+	"github.com/perosign/pero/tokens/testbench/piv"
+)
+
+// Carrier is a module that has one token to work with.
+type Carrier struct {
+	Name       string // of the module, as tokens/cards calls the product
+	Path       string
+	Parameters string // for C_Initialize
+	Library    string // its manufacturerID in CK_INFO
+	Maker      string // the token's manufacturerID in CK_TOKEN_INFO
+	Label      string // of the token
+	Change     func() // makes something about the module's tokens differ
+}
+
+// PIN is every token's, and SOPIN that of its security officer, on a PIV card the PUK.
+const (
+	PIN      = piv.PIN
+	SOPIN    = piv.PUK
+	WrongPIN = "654321"
+)
+
+// Where Debian has the modules.
+const (
+	libraries          = "/usr/lib/x86_64-linux-gnu/"
+	SoftHSMLibrary     = "/usr/lib/softhsm/libsofthsm2.so"
+	OpenSCLibrary      = libraries + "opensc-pkcs11.so"
+	TPMLibrary         = libraries + "libtpm2_pkcs11.so.1"
+	NSSLibrary         = libraries + "libsoftokn3.so"
+	OpenCryptokiLib    = libraries + "opencryptoki/libopencryptoki.so.0"
+	opencryptokiTokens = "/var/lib/opencryptoki"
+	opencryptokiLog    = "/var/log/opencryptoki"
+)
+
+// All prepares every carrier of the bench, for programs started from now on: each module finds its token by the environment.
+func All(t testing.TB) []Carrier {
+	t.Helper()
+	Need(t)
+	readers := NewReaders(t)
+	return []Carrier{SoftHSM(t), PIV(t, readers), TPM(t), NSS(t), OpenCryptoki(t), GOST(t)}
+}
+
+// SoftHSM makes a soft token of SoftHSM.
+func SoftHSM(t testing.TB) Carrier {
+	t.Helper()
+	folder := t.TempDir()
+	conf := filepath.Join(folder, "softhsm2.conf")
+	write(t, conf, "directories.tokendir = %s\nobjectstore.backend = file\nslots.removable = true\nlog.level = ERROR\n", folder)
+	setenv(t, "SOFTHSM2_CONF", conf)
+	c := Carrier{Name: "SoftHSM", Path: SoftHSMLibrary, Library: "SoftHSM", Maker: "SoftHSM project", Label: "soft"}
+	create := func(label string) {
+		run(t, nil, "softhsm2-util", "--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", SOPIN)
+	}
+	create(c.Label)
+	c.Change = func() { create("another") }
+	return c
+}
+
+// PIV puts a virtual card into the first reader, for OpenSC.
+func PIV(t testing.TB, readers *Readers) Carrier {
+	t.Helper()
+	card := piv.New("Ivanov Ivan")
+	inserted := readers.Insert(t, 0, card)
+	return Carrier{Name: "OpenSC", Path: OpenSCLibrary, Library: "OpenSC Project", Maker: "piv_II", Label: "Ivanov Ivan", Change: inserted.Remove}
+}
+
+// GOST builds the test module: a token with GOST, EC and RSA keys.
+func GOST(t testing.TB) Carrier {
+	t.Helper()
+	library := testmodule.Build(t)
+	testmodule.Control(t, library, "key none", "pin "+PIN)
+	return Carrier{Name: "Test", Path: library, Library: "Pero", Maker: "Pero", Label: "Test token",
+		Change: func() { testmodule.Control(t, library, "key none", "present 0") }}
+}
+
+// NSS makes a data base of NSS, which its softokn wants to be told of in C_Initialize.
+func NSS(t testing.TB) Carrier {
+	t.Helper()
+	folder := t.TempDir()
+	c := Carrier{Name: "NSS", Path: NSSLibrary, Library: "Mozilla Foundation", Maker: "Mozilla Foundation", Label: "NSS Certificate DB"}
+	password := filepath.Join(folder, "password")
+	write(t, password, "%s\n", PIN)
+	run(t, nil, "certutil", "-N", "-d", "sql:"+folder, "-f", password)
+	c.Parameters = fmt.Sprintf("configdir='sql:%s' certPrefix='' keyPrefix='' secmod='secmod.db' flags= ", folder)
+	return c
+}
+
+func setenv(t testing.TB, name, value string) {
+	t.Helper()
+	t.Setenv(name, value)
+}
+
+func write(t testing.TB, path, format string, args ...any) {
+	t.Helper()
+	if err := os.WriteFile(path, fmt.Appendf(nil, format, args...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,89 @@
+package testbench
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/perosign/pero/tokens/testbench/piv"
+)
+
+// Readers is pcscd with the two virtual readers of vsmartcard's vpcd.
+type Readers struct {
+	t      testing.TB
+	folder string
+	pcscd  *Service
+}
+
+const (
+	vpcd       = "/usr/lib/pcsc/drivers/serial/libifdvpcd.so"
+	firstPort  = 35963 // vpcd's own; the second reader has the next
+	pcscSocket = "/run/pcscd/pcscd.comm"
+)
+
+// NewReaders starts pcscd. There is one in a world, so tests that use it do not run in parallel.
+func NewReaders(t testing.TB) *Readers {
+	t.Helper()
+	Need(t)
+	r := &Readers{t: t, folder: t.TempDir()}
+	conf := fmt.Sprintf("FRIENDLYNAME \"Virtual PCD\"\nDEVICENAME /dev/null:%#x\nLIBPATH %s\nCHANNELID %#x\n", firstPort, vpcd, firstPort)
+	if err := os.WriteFile(filepath.Join(r.folder, "reader.conf"), []byte(conf), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.Start()
+	return r
+}
+
+// Start starts pcscd, which was stopped.
+func (r *Readers) Start() {
+	r.t.Helper()
+	if err := os.MkdirAll(filepath.Dir(pcscSocket), 0o755); err != nil {
+		r.t.Fatal(err)
+	}
+	r.pcscd = serve(r.t, nil, "/usr/sbin/pcscd", "--foreground", "--config", filepath.Join(r.folder, "reader.conf"))
+	eventually(r.t, "pcscd listens", func() bool { return listens("unix", pcscSocket) })
+}
+
+// Stop stops pcscd; the cards in its readers lose their power.
+func (r *Readers) Stop() { r.pcscd.Stop() }
+
+func address(reader int) string { return "127.0.0.1:" + strconv.Itoa(firstPort+reader) }
+
+// Insert puts a card into a reader, 0 or 1, until the end of the test.
+func (r *Readers) Insert(t testing.TB, reader int, c *piv.Card) *piv.Inserted {
+	t.Helper()
+	var inserted *piv.Inserted
+	eventually(t, "the virtual reader takes a card", func() (ok bool) {
+		var err error
+		inserted, err = piv.Insert(address(reader), c)
+		return err == nil
+	})
+	t.Cleanup(func() { r.Remove(t, reader, inserted) })
+	eventually(t, "pcscd sees the card", func() bool { return r.holds(reader) })
+	return inserted
+}
+
+// holds tells whether pcscd says that there is a card in a reader: "0    Yes  ...".
+func (r *Readers) holds(reader int) bool {
+	list, err := exec.Command("opensc-tool", "--list-readers").Output()
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(list)) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == strconv.Itoa(reader) {
+			return f[1] == "Yes"
+		}
+	}
+	return false
+}
+
+// Remove pulls a card out and waits until pcscd says so.
+func (r *Readers) Remove(t testing.TB, reader int, card *piv.Inserted) {
+	t.Helper()
+	card.Remove()
+	eventually(t, "pcscd sees that the card is gone", func() bool { return !r.holds(reader) })
+}
