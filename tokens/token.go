@@ -44,7 +44,11 @@ const (
 	PINNotSet     State = "pin_not_set" // a new file carrier, or a token without a user PIN
 	Uninitialized State = "uninitialized"
 	Unreadable    State = "unreadable"
+	Busy          State = "busy" // another program has the card for itself: nothing is known but its reader
 )
+
+// Open says whether anything can be read of a token in this state beside its name.
+func (s State) Open() bool { return s != Uninitialized && s != Unreadable && s != Busy }
 
 // Token is what is known of a carrier without its PIN.
 type Token struct {

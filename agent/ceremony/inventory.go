@@ -67,14 +67,21 @@ func (p *places) note(c carrier) {
 	p.stores[c.token.ID] = c.store
 }
 
-// missing says why a token that was looked for is not listed: the store that had it does not answer, or it is not here.
+// missing says why a token that was looked for is not listed: the store that had it does not answer, another program has a card of that store for itself, or
+// it is not here.
 func (p *places) missing(ctx context.Context, id tokens.ID) error {
 	p.mu.Lock()
 	store := p.stores[id]
 	p.mu.Unlock()
 	if store != nil {
-		if _, err := store.Tokens(ctx); err != nil {
+		list, err := store.Tokens(ctx)
+		if err != nil {
 			return err
+		}
+		for _, t := range list {
+			if t.State == tokens.Busy {
+				return ready(t)
+			}
 		}
 	}
 	return fmt.Errorf("token %q: %w", id, tokens.ErrNoToken)
@@ -156,7 +163,7 @@ func (a *Agent) everything(ctx context.Context) ([]holding, error) {
 	// One token after the other within a store (a card reader is not quicker in parallel), the stores side by side.
 	each(len(a.stores), func(s int) {
 		for i, at := range all {
-			if at.store != a.stores[s] || at.token.State == tokens.Unreadable || at.token.State == tokens.Uninitialized {
+			if at.store != a.stores[s] || !at.token.State.Open() {
 				continue
 			}
 			var err error
@@ -192,9 +199,23 @@ func (a *Agent) find(ctx context.Context, id string) (holding, error) {
 				return holding{}, err
 			}
 		}
-		return holding{}, refuse(api.CertificateNotFound, "certificate %s", id)
+		return holding{}, a.unseen(ctx, id)
 	}
 	return list[found], nil
+}
+
+// unseen is the refusal of a certificate that is nowhere. It may lie on a card that another program has for itself.
+func (a *Agent) unseen(ctx context.Context, id string) error {
+	all, err := a.carriers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		if c.token.State == tokens.Busy {
+			return ready(c.token)
+		}
+	}
+	return refuse(api.CertificateNotFound, "certificate %s", id)
 }
 
 // findForUse is find for what is asked of the person next: the store may get ready meanwhile.
@@ -265,6 +286,8 @@ func ready(t tokens.Token) error {
 		err = tokens.ErrPINNotSet
 	case tokens.Unreadable:
 		err = tokens.ErrNoToken
+	case tokens.Busy:
+		err = tokens.ErrBusy
 	default:
 		return nil
 	}

@@ -32,6 +32,7 @@ folder = "/srv/keys"
 [[modules]]
 name = "SoftHSM"
 path = "/usr/lib/softhsm/libsofthsm2.so"
+parameters = "slot=1"
 [sites]
 allow = ["https://Portal.example:443"]
 block = ["https://bad.example"]
@@ -43,7 +44,7 @@ hosts = ["127.0.0.1:14780"]
 	require.NoError(t, err)
 	c.Sources = nil
 	require.Equal(t, Config{Listen: "[::1]:14800", Window: Window{"/bin/sh", "/bin/sh"}, Files: Files{"/srv/keys"},
-		Modules: []Module{{"SoftHSM", "/usr/lib/softhsm/libsofthsm2.so"}}, Sites: Sites{[]string{"https://portal.example"}, []string{"https://bad.example"}, []string{"https://archive.example"}},
+		Modules: []Module{{Name: "SoftHSM", Path: "/usr/lib/softhsm/libsofthsm2.so", Parameters: "slot=1"}}, Sites: Sites{[]string{"https://portal.example"}, []string{"https://bad.example"}, []string{"https://archive.example"}},
 		Status: Status{[]string{"/etc/pero/root.pem"}, []string{"127.0.0.1:14780"}}}, c)
 }
 

@@ -145,6 +145,14 @@ func (h *house) run(args ...string) (string, error) {
 
 var me = api.Caller{}
 
+func wait() <-chan time.Time { return time.After(tick) }
+
+// touch makes a file that a person's answer waits for.
+func touch(t *testing.T, path string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+}
+
 // token waits for a token by its label.
 func (h *house) token(page *api.Client, label string, is func(api.Token) bool) (found api.Token) {
 	h.t.Helper()

@@ -55,7 +55,7 @@ export interface Digest { algorithm: DigestAlgorithm; value: Encoded }
 export interface Token {
   id: string; label: string; manufacturer: string; model: string; serialNumber: string; reader?: string;
   carrier: 'smartcard' | 'usb_token' | 'file' | 'tpm' | 'software';
-  state: 'ready' | 'pin_low' | 'pin_final_try' | 'pin_locked' | 'pin_not_set' | 'uninitialized' | 'unreadable';
+  state: 'ready' | 'pin_low' | 'pin_final_try' | 'pin_locked' | 'pin_not_set' | 'uninitialized' | 'unreadable' | 'busy';
   writable: boolean; pinPad: boolean; keyAlgorithms: string[];
 }
 

@@ -91,5 +91,5 @@ export class Agent extends EventTarget {
   get ready() { return this.state === 'ready'; }
 
   // carriers are the tokens on which a new key can be made.
-  get carriers() { return this.tokens.filter((t) => t.writable && !['uninitialized', 'unreadable', 'pin_locked'].includes(t.state)); }
+  get carriers() { return this.tokens.filter((t) => t.writable && !['uninitialized', 'unreadable', 'busy', 'pin_locked'].includes(t.state)); }
 }

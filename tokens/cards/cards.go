@@ -66,6 +66,8 @@ type Quirks struct {
 	FreeSlot bool `json:"freeSlot"`
 	// Wait: C_WaitForSlotEvent was seen to work and to keep no other call waiting.
 	Wait bool `json:"wait"`
+	// Readers: the library's slots are PC/SC's readers, by PC/SC's names.
+	Readers bool `json:"readers"`
 	// Stepwise: the library writes a new object on the token attribute by attribute, and a process that reads it meanwhile writes the half
 	// it read, filled with defaults, over the whole. C_CopyObject writes at once.
 	Stepwise bool `json:"stepwise"`

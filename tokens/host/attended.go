@@ -175,6 +175,8 @@ func flags(t tokens.Token, s tokens.PINState) (tokens.PINState, error) {
 		return s, fmt.Errorf("open %q: not initialized: %w", t.Label, tokens.ErrPINNotSet)
 	case tokens.Unreadable:
 		return s, fmt.Errorf("open %q: unreadable: %w", t.Label, tokens.ErrNoToken)
+	case tokens.Busy:
+		return s, fmt.Errorf("open %q: %w", t.Label, tokens.ErrBusy)
 	}
 	s.New = t.State == tokens.PINNotSet
 	s.FinalTry = t.State == tokens.PINFinalTry

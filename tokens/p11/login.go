@@ -51,6 +51,8 @@ func (m *Module) login(id tokens.ID, pin *tokens.PIN, again func(context.Context
 	switch at.token.State {
 	case tokens.Unreadable:
 		return nil, fmt.Errorf("login: the token cannot be read: %w", tokens.ErrNoToken)
+	case tokens.Busy:
+		return nil, fmt.Errorf("login: another program has the card: %w", tokens.ErrBusy)
 	case tokens.Uninitialized, tokens.PINNotSet:
 		return nil, fmt.Errorf("login: %w", tokens.ErrPINNotSet)
 	case tokens.PINLocked:

@@ -31,7 +31,7 @@ type Module struct {
 	ctx     *pkcs11.Ctx       // nil: not loaded or finalised
 	engine  *crypto11.Context // owns C_Initialize where it is not nil
 	refused bool              // crypto11 could not start
-	closed  bool
+	ended   bool
 	library string // CK_INFO.manufacturerID
 	quirks  cards.Quirks
 	started time.Time // of the last C_Initialize
@@ -53,13 +53,13 @@ func (m *Module) Close() error {
 	m.life.Lock()
 	defer m.life.Unlock()
 	m.stop()
-	m.closed = true
+	m.ended = true
 	return nil
 }
 
 // start loads and initialises the library; m.life is held for writing.
 func (m *Module) start() error {
-	if m.closed {
+	if m.ended {
 		return errors.New("the module was closed")
 	}
 	if m.ctx != nil {

@@ -45,7 +45,7 @@ func (m *Module) Objects(ctx context.Context, id tokens.ID) ([]tokens.Key, []tok
 		if err != nil {
 			return r, err
 		}
-		if s.token.State == tokens.Unreadable || s.token.State == tokens.Uninitialized {
+		if !s.token.State.Open() {
 			return r, nil
 		}
 		err = m.with(func(ctx *pkcs11.Ctx) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/ThalesGroup/crypto11"
 	"github.com/miekg/pkcs11"
@@ -67,8 +68,7 @@ func (s *session) call(what string, f func() error) error {
 		return nil
 	}
 	if is(err, pkcs11.CKR_DEVICE_ERROR) || is(err, pkcs11.CKR_GENERAL_ERROR) || is(err, pkcs11.CKR_FUNCTION_FAILED) {
-		// Some modules have no better word for a token that was pulled out.
-		if info, gone := s.ctx.GetSlotInfo(s.slot); gone != nil || info.Flags&pkcs11.CKF_TOKEN_PRESENT == 0 {
+		if s.left() { // some modules have no better word for a token that was pulled out
 			err = fmt.Errorf("%w: %w", err, tokens.ErrRemoved)
 		}
 	}
@@ -80,6 +80,21 @@ func (s *session) call(what string, f func() error) error {
 		s.m.changed()
 	}
 	return err
+}
+
+// noticing is how long a card service may take to notice that a card is gone.
+const noticing = 3 * time.Second
+
+// left tells whether the token was pulled out. A card whose answers stopped coming a moment ago may still be shown as present.
+func (s *session) left() bool {
+	for begun := time.Now(); ; time.Sleep(noticing / 30) {
+		if info, err := s.ctx.GetSlotInfo(s.slot); err != nil || info.Flags&pkcs11.CKF_TOKEN_PRESENT == 0 {
+			return true
+		}
+		if !s.m.quirks.Readers || time.Since(begun) > noticing {
+			return false
+		}
+	}
 }
 
 func (s *session) usable() error {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/perosign/pero/tokens"
 	"github.com/perosign/pero/tokens/cards"
+	"github.com/perosign/pero/tokens/pcsc"
 )
 
 // maxSlots is more than any reader stack offers; beyond it the list is nonsense.
@@ -59,10 +60,48 @@ func (m *Module) slots() (list []slot, err error) {
 				list = append(list, s)
 			}
 		}
+		list = append(list, m.held(ctx, numbers)...)
 		distinguish(list)
 		return nil
 	})
 	return list, err
+}
+
+// held gives the readers whose card another program has for itself. The library shows them as empty.
+func (m *Module) held(ctx *pkcs11.Ctx, read []uint) (list []slot) {
+	if !m.quirks.Readers {
+		return nil
+	}
+	all, err := ctx.GetSlotList(false)
+	if err != nil || len(all) > maxSlots || len(all) == len(read) {
+		return nil
+	}
+	names := pcsc.Held()
+	for _, n := range all {
+		if slices.Contains(read, n) {
+			continue
+		}
+		reader, err := ctx.GetSlotInfo(n)
+		if err != nil { // OpenSC's first answer for such a slot; the next is from what it remembers
+			reader, err = ctx.GetSlotInfo(n)
+		}
+		if err == nil && slices.Contains(names, text(reader.SlotDescription)) {
+			list = append(list, m.closed(n, text(reader.SlotDescription), tokens.Busy))
+		}
+	}
+	return list
+}
+
+// closed describes a token of which only the reader is known.
+func (m *Module) closed(number uint, reader string, state tokens.State) slot {
+	return slot{number: number, token: tokens.Token{
+		ID:      tokens.MakeID(m.cfg.Name, "", reader, strconv.FormatUint(uint64(number), 10)),
+		Module:  m.cfg.Name,
+		Label:   reader,
+		Reader:  reader,
+		Carrier: tokens.SmartCard,
+		State:   state,
+	}}
 }
 
 // read describes the token in a slot; false when there is none to speak of.
@@ -72,20 +111,13 @@ func (m *Module) read(ctx *pkcs11.Ctx, number uint) (slot, bool) {
 	if err != nil {
 		return s, false
 	}
-	name := strings.TrimRight(strings.ToValidUTF8(reader.SlotDescription, "\uFFFD"), " \x00")
+	name := text(reader.SlotDescription)
 	s.info, err = ctx.GetTokenInfo(number)
 	switch {
 	case is(err, pkcs11.CKR_TOKEN_NOT_PRESENT), is(err, pkcs11.CKR_SLOT_ID_INVALID), is(err, pkcs11.CKR_DEVICE_REMOVED):
 		return s, false // gone since the list was made
 	case err != nil:
-		s.token = tokens.Token{
-			ID:      tokens.MakeID(m.cfg.Name, "", name, strconv.FormatUint(uint64(number), 10)),
-			Module:  m.cfg.Name,
-			Reader:  name,
-			Carrier: tokens.SmartCard,
-			State:   tokens.Unreadable,
-		}
-		return s, true
+		return m.closed(number, name, tokens.Unreadable), true
 	}
 	if s.info.Flags&pkcs11.CKF_TOKEN_INITIALIZED == 0 && m.quirks.FreeSlot {
 		return s, false

@@ -85,5 +85,11 @@ func (r *Readers) holds(reader int) bool {
 func (r *Readers) Remove(t testing.TB, reader int, card *piv.Inserted) {
 	t.Helper()
 	card.Remove()
+	r.Gone(t, reader)
+}
+
+// Gone waits until pcscd says that there is no card in a reader.
+func (r *Readers) Gone(t testing.TB, reader int) {
+	t.Helper()
 	eventually(t, "pcscd sees that the card is gone", func() bool { return !r.holds(reader) })
 }

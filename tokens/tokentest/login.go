@@ -25,7 +25,7 @@ func (f *fixture) listing() {
 		if token.Writable {
 			assert.NotEmpty(f, token.Algorithms)
 		}
-		if token.State != tokens.Unreadable {
+		if token.State.Open() {
 			_, _, err := f.store.Objects(f.Context(), token.ID)
 			assert.NoError(f, err)
 		}

@@ -87,7 +87,7 @@ func (f *fixture) first() tokens.Token {
 	list, err := f.store.Tokens(f.Context())
 	require.NoError(f, err)
 	for _, t := range list {
-		if t.State == tokens.Unreadable || t.State == tokens.Uninitialized {
+		if !t.State.Open() {
 			continue
 		}
 		if f.Cannot("write") {

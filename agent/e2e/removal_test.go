@@ -1,0 +1,216 @@
+package e2e
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/perosign/pero/api"
+	"github.com/perosign/pero/tokens/testbench"
+	"github.com/perosign/pero/tokens/testbench/piv"
+)
+
+// table is a house with a card reader.
+type table struct {
+	*house
+	readers *testbench.Readers
+	page    *api.Client
+}
+
+func newTable(t *testing.T) *table {
+	readers := testbench.NewReaders(t)
+	h := newHouse(t)
+	return &table{h, readers, h.page(origin)}
+}
+
+// insert puts a card into a reader and waits until a page sees it; it gives the certificate whose key signs by the login alone.
+func (b *table) insert(t *testing.T, reader int, card *piv.Card, label string) (*piv.Inserted, api.Certificate) {
+	t.Helper()
+	inserted := b.readers.Insert(t, reader, card)
+	return inserted, b.certificate(t, label)
+}
+
+func (b *table) certificate(t *testing.T, label string) api.Certificate {
+	t.Helper()
+	token := b.token(b.page, label, there)
+	list := certificates(t, b.page, token.ID)
+	for _, c := range list {
+		if c.KeyAlgorithm == "rsa-2048" {
+			return c
+		}
+	}
+	require.Fail(t, "the card has no RSA key", "%v", list)
+	return api.Certificate{}
+}
+
+// works tells that all is well again, without the agent having been started anew.
+func (b *table) works(t *testing.T, card *piv.Card, label string) {
+	t.Helper()
+	c := b.certificate(t, label)
+	before := card.Count(piv.Sign)
+	b.answer("pin " + piv.PIN)
+	r, err := sign(t.Context(), b.page, c.ID)
+	require.NoError(t, err)
+	verify(t, c, r.Results[0].Signature)
+	require.Equal(t, before+1, card.Count(piv.Sign), "one signature, once")
+	require.Equal(t, 3, card.Tries())
+}
+
+// A card is pulled out at each step of a signature. The reason is right, nothing is signed twice or later, no try of the PIN is lost, and once the
+// card is back everything works.
+func TestCardPulledOut(t *testing.T) {
+	for name, at := range map[string]struct {
+		pull     func(b *table, card *piv.Card, pull func())
+		verified int // PINs that reach the card
+		windows  int
+	}{
+		"before the request": {func(_ *table, _ *piv.Card, pull func()) { pull() }, 0, 0},
+		"while the window is open": {func(b *table, _ *piv.Card, pull func()) {
+			go func() {
+				for len(b.asked()) == 0 && b.t.Context().Err() == nil {
+					<-wait()
+				}
+				pull()
+			}()
+		}, 0, 1},
+		"as the PIN comes": {func(b *table, card *piv.Card, pull func()) {
+			card.Before(func(instruction byte) {
+				if instruction == piv.Verify && len(b.asked()) > 0 {
+					pull()
+				}
+			})
+		}, 0, 1},
+		"between the login and the signature": {func(_ *table, card *piv.Card, pull func()) {
+			card.Before(func(byte) {
+				if card.Count(piv.Verify) > 0 {
+					pull()
+				}
+			})
+		}, 1, 1},
+		"in the midst of the signature": {func(_ *table, card *piv.Card, pull func()) {
+			card.Before(func(instruction byte) {
+				if instruction == piv.Sign {
+					pull()
+				}
+			})
+		}, 1, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newTable(t)
+			card := piv.New("Ivanov Ivan")
+			inserted, c := b.insert(t, 0, card, "Ivanov Ivan")
+			b.answer("after " + b.home + "/gone pin " + piv.PIN)
+			if name != "while the window is open" {
+				b.answer("pin " + piv.PIN)
+			}
+			at.pull(b, card, sync.OnceFunc(func() {
+				inserted.Remove()
+				if name == "while the window is open" {
+					b.readers.Gone(t, 0)
+					touch(t, b.home+"/gone")
+				}
+			}))
+			_, err := sign(t.Context(), b.page, c.ID)
+			require.Contains(t, []string{"token_removed", "token_not_found", "certificate_not_found"}, reasonOf(err), "%v", err)
+			require.Len(t, b.asked(), at.windows)
+			require.Equal(t, at.verified, card.Count(piv.Verify))
+			require.Equal(t, 0, card.Count(piv.Sign), "no signature left the card")
+
+			card.Before(nil)
+			b.readers.Gone(t, 0)
+			_, _ = b.insert(t, 0, card, "Ivanov Ivan")
+			b.works(t, card, "Ivanov Ivan")
+		})
+	}
+}
+
+// Another card of the same name is put into the reader while the window for the first is open: its PIN is not tried.
+func TestCardSwapped(t *testing.T) {
+	b := newTable(t)
+	first, second := piv.New("Ivanov Ivan"), piv.New("Ivanov Ivan")
+	inserted, c := b.insert(t, 0, first, "Ivanov Ivan")
+	b.answer("after " + b.home + "/swapped pin " + piv.PIN)
+	result := make(chan error, 1)
+	go func() {
+		_, err := sign(context.Background(), b.page, c.ID)
+		result <- err
+	}()
+	require.Eventually(t, func() bool { return len(b.asked()) == 1 }, patience, tick)
+	b.readers.Remove(t, 0, inserted)
+	b.readers.Insert(t, 0, second)
+	touch(t, b.home+"/swapped")
+	err := <-result
+	require.Contains(t, []string{"token_removed", "token_not_found"}, reasonOf(err), "%v", err)
+	require.Zero(t, first.Count(piv.Verify)+second.Count(piv.Verify), "no PIN reached either card")
+	require.Eventually(t, func() bool {
+		list, err := b.page.Certificates(t.Context(), me, api.CertificatesParams{})
+		require.NoError(t, err)
+		for _, other := range list.Certificates {
+			if other.ID == c.ID {
+				return false
+			}
+		}
+		return len(list.Certificates) > 0
+	}, patience, tick, "the page sees the other card's certificates and no longer the first's")
+	b.works(t, second, "Ivanov Ivan")
+}
+
+// The card service is restarted, and a reader comes without having been there at the agent's start.
+func TestCardServiceRestarted(t *testing.T) {
+	b := newTable(t)
+	card := piv.New("Ivanov Ivan")
+	b.insert(t, 0, card, "Ivanov Ivan")
+	b.readers.Stop()
+	require.Eventually(t, func() bool {
+		list, err := b.page.Tokens(t.Context(), me)
+		require.NoError(t, err)
+		for _, token := range list.Tokens {
+			if token.Label == "Ivanov Ivan" {
+				return false
+			}
+		}
+		return true
+	}, patience, tick, "no card without the service")
+	b.readers.Start()
+	again := piv.New("Petrov Petr")
+	b.insert(t, 1, again, "Petrov Petr")
+	b.works(t, again, "Petrov Petr")
+	b.readers.Insert(t, 0, card)
+	b.works(t, card, "Ivanov Ivan")
+}
+
+// Another program connects to the card in exclusive mode: it is said that the card is there and in use, and no PIN is asked for. When that
+// program lets go all is well.
+func TestCardHeldByAnotherProgram(t *testing.T) {
+	readers := testbench.NewReaders(t)
+	card := piv.New("Ivanov Ivan")
+	readers.Insert(t, 0, card)
+	letGo := readers.Hold(t, 0, true)
+	h := newHouse(t)
+	b := &table{h, readers, h.page(origin)}
+	held := b.token(b.page, "Virtual PCD 00 00", there)
+	require.Equal(t, "busy", held.State)
+	b.answer("pin " + piv.PIN)
+	_, err := sign(t.Context(), b.page, fingerprint(card, piv.Authentication))
+	require.Equal(t, "token_busy", reasonOf(err), "%v", err)
+	require.Empty(t, b.asked())
+	out, err := b.run("tokens")
+	require.NoError(t, err, out)
+	require.Contains(t, out, "in use by another program")
+	letGo()
+	b.works(t, card, "Ivanov Ivan")
+}
+
+// fingerprint is a certificate's id in the protocol.
+func fingerprint(card *piv.Card, slot byte) string {
+	for _, k := range card.Keys() {
+		if k.Slot == slot {
+			return fmt.Sprintf("%x", sha256.Sum256(k.Certificate))
+		}
+	}
+	return ""
+}

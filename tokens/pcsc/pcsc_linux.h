@@ -1,0 +1,7 @@
+#pragma once
+
+enum { MOST_READERS = 16, LONGEST_NAMES = MOST_READERS * 128 };
+
+// reader_states writes the names of the readers, a NUL after each, and their SCARD_READERSTATE.dwEventState; it gives the length of the names, 0 when
+// there are no readers or no card service.
+int reader_states(char names[LONGEST_NAMES], unsigned long states[MOST_READERS]);
