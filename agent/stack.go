@@ -65,7 +65,7 @@ func (a *app) open(log *slog.Logger) (s *stack, err error) {
 	s.modules = modules(s.config, s.found)
 	var stores []tokens.Store
 	for _, m := range s.modules {
-		h := host.New(host.Options{Command: []string{self, tokenHostCommand}, Module: m, Window: dialogs, Language: a.words.Language, Log: log.With("module", m.Name)})
+		h := host.New(host.Options{Command: []string{self, tokenHostCommand}, Module: m, Window: dialogs, Language: a.words.Language, Log: log})
 		s.stores = append(s.stores, h)
 		stores = append(stores, watchedStore{h, m.Name, s.pulse})
 	}

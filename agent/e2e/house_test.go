@@ -79,6 +79,17 @@ func newHouse(t *testing.T, carriers ...testbench.Carrier) *house {
 	return h
 }
 
+// allow lets further sites in: the agent starts anew.
+func (h *house) allow(t *testing.T, origins string) {
+	t.Helper()
+	text, err := os.ReadFile(h.config)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(h.config, []byte(strings.Replace(string(text), "allow = [", "allow = ["+origins+", ", 1)), 0o600))
+	require.NoError(t, h.agent.Process.Signal(syscall.SIGTERM))
+	_ = h.agent.Wait()
+	h.start()
+}
+
 func (h *house) environment() []string {
 	return append(os.Environ(), "HOME="+h.home, "PERO_STATE_DIR="+filepath.Join(h.home, "state"), "LC_ALL=C.UTF-8")
 }

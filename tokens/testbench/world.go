@@ -74,6 +74,10 @@ func furnish() error {
 	if err := loopback(); err != nil {
 		return fmt.Errorf("bring up the loopback network: %w", err)
 	}
+	// The ports of the virtual readers and of the TPM are left alone by connections.
+	if err := os.WriteFile("/proc/sys/net/ipv4/ip_local_port_range", []byte("40000 60000"), 0o644); err != nil {
+		return err
+	}
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("keep mounts to ourselves: %w", err)
 	}
