@@ -62,8 +62,8 @@ func (s *stage) largeFile(ctx context.Context, packaging string) ([]row, error) 
 	a, b, rss := median(ours), median(theirs), median(peak)
 	mib := s.size >> 20
 	return []row{
-		atMost(row{goal: fmt.Sprintf("%d MiB %s by the command line", mib, packaging), figure: fmt.Sprintf("%.2f s", a), yardstick: fmt.Sprintf("openssl cms %.2f s", b), ratio: a / b}, 1.2),
-		atMost(row{goal: fmt.Sprintf("%d MiB %s, peak RSS", mib, packaging), figure: fmt.Sprintf("%.1f MiB", rss), yardstick: fmt.Sprintf("1 KiB document + 16 MiB = %.1f MiB", idle+16), ratio: rss / (idle + 16)}, 1),
+		atMost(row{Goal: fmt.Sprintf("%d MiB %s by the command line", mib, packaging), Figure: fmt.Sprintf("%.2f s", a), Yardstick: fmt.Sprintf("openssl cms %.2f s", b), Ratio: a / b}, 1.2),
+		atMost(row{Goal: fmt.Sprintf("%d MiB %s, peak RSS", mib, packaging), Figure: fmt.Sprintf("%.1f MiB", rss), Yardstick: fmt.Sprintf("1 KiB document + 16 MiB = %.1f MiB", idle+16), Ratio: rss / (idle + 16)}, 1),
 	}, nil
 }
 

@@ -59,7 +59,7 @@ func gostSpeed(ctx context.Context, s *stage) ([]row, error) {
 		{"verify_512", "GOST R 34.10-2012, 512: verify", "/s"},
 	} {
 		a, b := median(ours[g.name]), median(theirs[g.name])
-		rows = append(rows, atLeast(row{goal: g.words, figure: fmt.Sprintf("%.0f %s", a, g.unit), yardstick: fmt.Sprintf("gost-engine %.0f %s", b, g.unit), ratio: a / b}, 1))
+		rows = append(rows, atLeast(row{Goal: g.words, Figure: fmt.Sprintf("%.0f %s", a, g.unit), Yardstick: fmt.Sprintf("gost-engine %.0f %s", b, g.unit), Ratio: a / b}, 1))
 	}
 	timing, err := s.timing(ctx)
 	return append(rows, timing...), err
@@ -157,8 +157,8 @@ func (s *stage) timing(ctx context.Context) ([]row, error) {
 			if own, ok := t[bits+"/"+what+"/control"]; ok {
 				control = own
 			}
-			rows = append(rows, atMost(row{goal: "does time tell the secret: " + bits + ", " + what, figure: fmt.Sprintf("t %.1f", value),
-				yardstick: fmt.Sprintf("a leak > 10, a leaky control %.0f", control), ratio: value}, 10))
+			rows = append(rows, atMost(row{Goal: "does time tell the secret: " + bits + ", " + what, Figure: fmt.Sprintf("t %.1f", value),
+				Yardstick: fmt.Sprintf("a leak > 10, a leaky control %.0f", control), Ratio: value}, 10))
 		}
 	}
 	return rows, nil

@@ -28,7 +28,7 @@ func pageEcho(ctx context.Context, s *stage) ([]row, error) {
 		return nil, err
 	}
 	a, b := median(r.Agent), median(r.Echo)
-	return []row{atMost(row{goal: "a request of a page beyond its echo", figure: fmt.Sprintf("%.2f ms", a-b), yardstick: fmt.Sprintf("echo %.2f ms + 1 ms", b), ratio: a / (b + 1)}, 1)}, nil
+	return []row{atMost(row{Goal: "a request of a page beyond its echo", Figure: fmt.Sprintf("%.2f ms", a-b), Yardstick: fmt.Sprintf("echo %.2f ms + 1 ms", b), Ratio: a / (b + 1)}, 1)}, nil
 }
 
 // pageUpload is P10: a large document from a Chromium page, beside that page's bare upload; and the agent's peak memory.
@@ -56,8 +56,8 @@ func pageUpload(ctx context.Context, s *stage) ([]row, error) {
 	}
 	a, b := median(r.Agent), median(r.Bare)
 	return []row{
-		atLeast(row{goal: fmt.Sprintf("%d MiB from a page", s.size>>20), figure: fmt.Sprintf("%.1f MiB/s", a), yardstick: fmt.Sprintf("bare upload %.1f MiB/s", b), ratio: a / b}, 0.9),
-		atMost(row{goal: "the agent's peak RSS meanwhile", figure: fmt.Sprintf("%.1f MiB", peak), yardstick: fmt.Sprintf("idle + 64 MiB = %.1f MiB", idle+64), ratio: peak / (idle + 64)}, 1),
+		atLeast(row{Goal: fmt.Sprintf("%d MiB from a page", s.size>>20), Figure: fmt.Sprintf("%.1f MiB/s", a), Yardstick: fmt.Sprintf("bare upload %.1f MiB/s", b), Ratio: a / b}, 0.9),
+		atMost(row{Goal: "the agent's peak RSS meanwhile", Figure: fmt.Sprintf("%.1f MiB", peak), Yardstick: fmt.Sprintf("idle + 64 MiB = %.1f MiB", idle+64), Ratio: peak / (idle + 64)}, 1),
 	}, nil
 }
 

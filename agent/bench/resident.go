@@ -75,9 +75,9 @@ func memory(ctx context.Context, s *stage) ([]row, error) {
 	}
 	const fortifyRSS = 63.0
 	return []row{
-		atMost(row{goal: fmt.Sprintf("idle RSS, agent + largest of %d token-hosts", hosts), figure: fmt.Sprintf("%.1f MiB", before), yardstick: "Fortify 63 MiB (its measured figure)", ratio: before / fortifyRSS}, 0.4),
-		atMost(row{goal: "the same, pages that processes share counted once (PSS)", figure: fmt.Sprintf("%.1f MiB", shared), yardstick: "Fortify 63 MiB (its measured RSS)", ratio: shared / fortifyRSS}, 0.4),
-		atMost(row{goal: "RSS after 10,000 signatures", figure: fmt.Sprintf("%.1f MiB", after), yardstick: fmt.Sprintf("idle %.1f MiB", before), ratio: after / before}, 1.2),
+		atMost(row{Goal: fmt.Sprintf("idle RSS, agent + largest of %d token-hosts", hosts), Figure: fmt.Sprintf("%.1f MiB", before), Yardstick: "Fortify 63 MiB (its measured figure)", Ratio: before / fortifyRSS}, 0.4),
+		atMost(row{Goal: "the same, pages that processes share counted once (PSS)", Figure: fmt.Sprintf("%.1f MiB", shared), Yardstick: "Fortify 63 MiB (its measured RSS)", Ratio: shared / fortifyRSS}, 0.4),
+		atMost(row{Goal: "RSS after 10,000 signatures", Figure: fmt.Sprintf("%.1f MiB", after), Yardstick: fmt.Sprintf("idle %.1f MiB", before), Ratio: after / before}, 1.2),
 	}, nil
 }
 
@@ -105,7 +105,7 @@ func idling(ctx context.Context, s *stage) ([]row, error) {
 	}
 	wall := time.Since(start)
 	share := (after - before).Seconds() / wall.Seconds() * 100
-	return []row{atMost(row{goal: fmt.Sprintf("idle processor time over %.0f s", wall.Seconds()), figure: fmt.Sprintf("%.3f %%", share), yardstick: "0.1 % of a core", ratio: share / 0.1}, 1)}, nil
+	return []row{atMost(row{Goal: fmt.Sprintf("idle processor time over %.0f s", wall.Seconds()), Figure: fmt.Sprintf("%.3f %%", share), Yardstick: "0.1 % of a core", Ratio: share / 0.1}, 1)}, nil
 }
 
 func (s *stage) processorTime() (time.Duration, error) {

@@ -81,11 +81,11 @@ func doorman(ctx context.Context, s *stage) ([]row, error) {
 	}
 	a, b := median(straight), median(around)
 	return []row{
-		atMost(row{goal: "the service's part of a connection", figure: fmt.Sprintf("%.0f us with, %.0f us without", b, a), yardstick: "200 us", ratio: (b - a) / 200}, 1),
+		atMost(row{Goal: "the service's part of a connection", Figure: fmt.Sprintf("%.0f us with, %.0f us without", b, a), Yardstick: "200 us", Ratio: (b - a) / 200}, 1),
 		owner,
 		start,
-		atMost(row{goal: "idle RSS of the service", figure: fmt.Sprintf("%.1f MiB", rss), yardstick: "Fortify 63 MiB (its measured figure)", ratio: rss / 63}, 0.4),
-		atMost(row{goal: fmt.Sprintf("idle processor time of the service over %d s", s.idleSeconds), figure: fmt.Sprintf("%.3f %%", share), yardstick: "0.1 % of a core", ratio: share / 0.1}, 1),
+		atMost(row{Goal: "idle RSS of the service", Figure: fmt.Sprintf("%.1f MiB", rss), Yardstick: "Fortify 63 MiB (its measured figure)", Ratio: rss / 63}, 0.4),
+		atMost(row{Goal: fmt.Sprintf("idle processor time of the service over %d s", s.idleSeconds), Figure: fmt.Sprintf("%.3f %%", share), Yardstick: "0.1 % of a core", Ratio: share / 0.1}, 1),
 	}, nil
 }
 
@@ -115,7 +115,7 @@ func (s *stage) activation(ctx context.Context, socket, through string) (row, er
 		}
 	}
 	a, b := median(activated), median(plain)
-	return atMost(row{goal: "from the socket's first connection to the answer", figure: fmt.Sprintf("%.1f ms", a), yardstick: fmt.Sprintf("an agent with a port of its own %.1f ms", b), ratio: a / b}, 1.5), nil
+	return atMost(row{Goal: "from the socket's first connection to the answer", Figure: fmt.Sprintf("%.1f ms", a), Yardstick: fmt.Sprintf("an agent with a port of its own %.1f ms", b), Ratio: a / b}, 1.5), nil
 }
 
 var errAnswer = errors.New("the answer was")
@@ -264,5 +264,5 @@ func ownerRow() (row, error) {
 		return row{}, err
 	}
 	among, err := lookUp()
-	return atMost(row{goal: "whose a connection is, among 5,000 sockets", figure: fmt.Sprintf("%.1f us", among), yardstick: fmt.Sprintf("among few %.1f us", alone), ratio: among / alone}, 1.5), err
+	return atMost(row{Goal: "whose a connection is, among 5,000 sockets", Figure: fmt.Sprintf("%.1f us", among), Yardstick: fmt.Sprintf("among few %.1f us", alone), Ratio: among / alone}, 1.5), err
 }

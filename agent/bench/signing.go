@@ -66,7 +66,7 @@ func oneSignature(ctx context.Context, s *stage) ([]row, error) {
 		theirs = append(theirs, ms(start))
 	}
 	a, b := median(ours), median(theirs)
-	return []row{atMost(row{goal: "one sign request", figure: fmt.Sprintf("%.1f ms", a), yardstick: fmt.Sprintf("pkcs11-tool --login --sign %.1f ms", b), ratio: a / b}, 1.5)}, nil
+	return []row{atMost(row{Goal: "one sign request", Figure: fmt.Sprintf("%.1f ms", a), Yardstick: fmt.Sprintf("pkcs11-tool --login --sign %.1f ms", b), Ratio: a / b}, 1.5)}, nil
 }
 
 func ms(start time.Time) float64 { return float64(time.Since(start).Microseconds()) / 1000 }
@@ -98,7 +98,7 @@ func batch(ctx context.Context, s *stage) ([]row, error) {
 			theirs = append(theirs, bare)
 		}
 		a, b := median(ours), median(theirs)
-		rows = append(rows, atLeast(row{goal: "batch, " + k.name, figure: fmt.Sprintf("%.0f documents/s", a), yardstick: fmt.Sprintf("bare C_Sign %.0f/s", b), ratio: a / b}, k.limit))
+		rows = append(rows, atLeast(row{Goal: "batch, " + k.name, Figure: fmt.Sprintf("%.0f documents/s", a), Yardstick: fmt.Sprintf("bare C_Sign %.0f/s", b), Ratio: a / b}, k.limit))
 	}
 	return rows, nil
 }
@@ -150,7 +150,7 @@ func connections(ctx context.Context, s *stage) ([]row, error) {
 		many, one = append(many, a), append(one, b)
 	}
 	a, b := median(many), median(one)
-	return []row{atLeast(row{goal: "16 connections, 10,000 signatures, no error", figure: fmt.Sprintf("%.0f/s", a), yardstick: fmt.Sprintf("one connection %.0f/s", b), ratio: a / b}, 1)}, nil
+	return []row{atLeast(row{Goal: "16 connections, 10,000 signatures, no error", Figure: fmt.Sprintf("%.0f/s", a), Yardstick: fmt.Sprintf("one connection %.0f/s", b), Ratio: a / b}, 1)}, nil
 }
 
 // startUp is P5: from exec to the first answer.
@@ -182,8 +182,8 @@ func startUp(ctx context.Context, s *stage) ([]row, error) {
 	}
 	c.Close()
 	return []row{
-		atMost(row{goal: "start to first answer", figure: fmt.Sprintf("%.1f ms", a), yardstick: fmt.Sprintf("ssh-agent %.1f ms", b), ratio: a / b}, 4),
-		atMost(row{goal: "start to first answer", figure: fmt.Sprintf("%.1f ms", a), yardstick: fmt.Sprintf("Fortify %.0f ms (its measured figure)", fortify), ratio: a / fortify}, 0.125),
+		atMost(row{Goal: "start to first answer", Figure: fmt.Sprintf("%.1f ms", a), Yardstick: fmt.Sprintf("ssh-agent %.1f ms", b), Ratio: a / b}, 4),
+		atMost(row{Goal: "start to first answer", Figure: fmt.Sprintf("%.1f ms", a), Yardstick: fmt.Sprintf("Fortify %.0f ms (its measured figure)", fortify), Ratio: a / fortify}, 0.125),
 	}, nil
 }
 

@@ -62,8 +62,8 @@ func trayAtRest(ctx context.Context, s *stage) ([]row, error) {
 		return nil, fmt.Errorf("zenity: %w", err)
 	}
 	return []row{
-		atMost(row{goal: "idle RSS of pero-tray", figure: fmt.Sprintf("%.1f MiB", rss), yardstick: fmt.Sprintf("zenity with one sentence %.1f MiB", other), ratio: rss / other}, 1.5),
-		atMost(row{goal: fmt.Sprintf("idle processor time of pero-tray over %d s", s.idleSeconds), figure: fmt.Sprintf("%.3f %%", share), yardstick: "0.1 % of a core", ratio: share / 0.1}, 1),
+		atMost(row{Goal: "idle RSS of pero-tray", Figure: fmt.Sprintf("%.1f MiB", rss), Yardstick: fmt.Sprintf("zenity with one sentence %.1f MiB", other), Ratio: rss / other}, 1.5),
+		atMost(row{Goal: fmt.Sprintf("idle processor time of pero-tray over %d s", s.idleSeconds), Figure: fmt.Sprintf("%.3f %%", share), Yardstick: "0.1 % of a core", Ratio: share / 0.1}, 1),
 	}, nil
 }
 

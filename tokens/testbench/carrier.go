@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"testing"
 
 	"github.com/perosign/pero/tokens/p11/testmodule"
 	"github.com/perosign/pero/tokens/testbench/piv"
@@ -41,7 +40,7 @@ const (
 )
 
 // All prepares every carrier of the bench, for programs started from now on: each module finds its token by the environment.
-func All(t testing.TB) []Carrier {
+func All(t T) []Carrier {
 	t.Helper()
 	Need(t)
 	readers := NewReaders(t)
@@ -49,7 +48,7 @@ func All(t testing.TB) []Carrier {
 }
 
 // SoftHSM makes a soft token of SoftHSM.
-func SoftHSM(t testing.TB) Carrier {
+func SoftHSM(t T) Carrier {
 	t.Helper()
 	folder := t.TempDir()
 	conf := filepath.Join(folder, "softhsm2.conf")
@@ -65,7 +64,7 @@ func SoftHSM(t testing.TB) Carrier {
 }
 
 // PIV puts a virtual card into the first reader, for OpenSC.
-func PIV(t testing.TB, readers *Readers) Carrier {
+func PIV(t T, readers *Readers) Carrier {
 	t.Helper()
 	card := piv.New("Ivanov Ivan")
 	inserted := readers.Insert(t, 0, card)
@@ -73,7 +72,7 @@ func PIV(t testing.TB, readers *Readers) Carrier {
 }
 
 // GOST builds the test module: a token with GOST, EC and RSA keys.
-func GOST(t testing.TB) Carrier {
+func GOST(t T) Carrier {
 	t.Helper()
 	library := testmodule.Build(t)
 	testmodule.Control(t, library, "key none", "pin "+PIN)
@@ -82,7 +81,7 @@ func GOST(t testing.TB) Carrier {
 }
 
 // NSS makes a data base of NSS, which its softokn wants to be told of in C_Initialize.
-func NSS(t testing.TB) Carrier {
+func NSS(t T) Carrier {
 	t.Helper()
 	folder := t.TempDir()
 	c := Carrier{Name: "NSS", Path: NSSLibrary, Library: "Mozilla Foundation", Maker: "Mozilla Foundation", Label: "NSS Certificate DB"}
@@ -93,12 +92,12 @@ func NSS(t testing.TB) Carrier {
 	return c
 }
 
-func setenv(t testing.TB, name, value string) {
+func setenv(t T, name, value string) {
 	t.Helper()
 	t.Setenv(name, value)
 }
 
-func write(t testing.TB, path, format string, args ...any) {
+func write(t T, path, format string, args ...any) {
 	t.Helper()
 	if err := os.WriteFile(path, fmt.Appendf(nil, format, args...), 0o600); err != nil {
 		t.Fatal(err)

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"testing"
 )
 
 //go:embed testdata/hold.c
@@ -18,7 +17,7 @@ var holdSource []byte
 
 // Hold has another program take the card in a reader: exclusively, or by a transaction, which keeps every other program waiting in its next call.
 // The function that it gives ends that.
-func (r *Readers) Hold(t testing.TB, reader int, exclusively bool) (letGo func()) {
+func (r *Readers) Hold(t T, reader int, exclusively bool) (letGo func()) {
 	t.Helper()
 	folder := t.TempDir()
 	source, program := filepath.Join(folder, "hold.c"), filepath.Join(folder, "hold")

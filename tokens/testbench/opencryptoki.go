@@ -6,11 +6,10 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"testing"
 )
 
 // OpenCryptoki starts opencryptoki's pkcsslotd and makes its soft token ready. Its tokens lie in folders of the world's own.
-func OpenCryptoki(t testing.TB) Carrier {
+func OpenCryptoki(t T) Carrier {
 	t.Helper()
 	group, err := user.LookupGroup("pkcs11")
 	if err != nil {

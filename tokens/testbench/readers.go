@@ -7,14 +7,13 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"testing"
 
 	"github.com/perosign/pero/tokens/testbench/piv"
 )
 
 // Readers is pcscd with the two virtual readers of vsmartcard's vpcd.
 type Readers struct {
-	t      testing.TB
+	t      T
 	folder string
 	pcscd  *Service
 }
@@ -26,7 +25,7 @@ const (
 )
 
 // NewReaders starts pcscd. There is one in a world, so tests that use it do not run in parallel.
-func NewReaders(t testing.TB) *Readers {
+func NewReaders(t T) *Readers {
 	t.Helper()
 	Need(t)
 	r := &Readers{t: t, folder: t.TempDir()}
@@ -54,7 +53,7 @@ func (r *Readers) Stop() { r.pcscd.Stop() }
 func address(reader int) string { return "127.0.0.1:" + strconv.Itoa(firstPort+reader) }
 
 // Insert puts a card into a reader, 0 or 1, until the end of the test.
-func (r *Readers) Insert(t testing.TB, reader int, c *piv.Card) *piv.Inserted {
+func (r *Readers) Insert(t T, reader int, c *piv.Card) *piv.Inserted {
 	t.Helper()
 	var inserted *piv.Inserted
 	eventually(t, "the virtual reader takes a card", func() (ok bool) {
@@ -82,14 +81,14 @@ func (r *Readers) holds(reader int) bool {
 }
 
 // Remove pulls a card out and waits until pcscd says so.
-func (r *Readers) Remove(t testing.TB, reader int, card *piv.Inserted) {
+func (r *Readers) Remove(t T, reader int, card *piv.Inserted) {
 	t.Helper()
 	card.Remove()
 	r.Gone(t, reader)
 }
 
 // Gone waits until pcscd says that there is no card in a reader.
-func (r *Readers) Gone(t testing.TB, reader int) {
+func (r *Readers) Gone(t T, reader int) {
 	t.Helper()
 	eventually(t, "pcscd sees that the card is gone", func() bool { return !r.holds(reader) })
 }

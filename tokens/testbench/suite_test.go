@@ -43,8 +43,8 @@ func open(t *testing.T, c testbench.Carrier, person *tokentest.Person) *host.Sto
 func TestSuite(t *testing.T) {
 	testbench.Need(t)
 	readers := testbench.NewReaders(t)
-	piv := func(t testing.TB) testbench.Carrier { return testbench.PIV(t, readers) }
-	for name, prepare := range map[string]func(testing.TB) testbench.Carrier{
+	piv := func(t testbench.T) testbench.Carrier { return testbench.PIV(t, readers) }
+	for name, prepare := range map[string]func(testbench.T) testbench.Carrier{
 		"SoftHSM": testbench.SoftHSM, "PIV": piv, "TPM": testbench.TPM, "NSS": testbench.NSS, "opencryptoki": testbench.OpenCryptoki, "GOST": testbench.GOST,
 	} {
 		t.Run(name, func(t *testing.T) {

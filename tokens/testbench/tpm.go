@@ -4,7 +4,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"testing"
 )
 
 // The ports of swtpm; its clients take the control port to be the next one.
@@ -12,7 +11,7 @@ const tpmPort, tpmControl = "2321", "2322"
 
 // TPM starts a software TPM (swtpm) and makes a token on it with tpm2-pkcs11. A TPM has room for three objects at a time; on real machines the kernel
 // swaps them, here it is tpm2-abrmd on a message bus of its own.
-func TPM(t testing.TB) Carrier {
+func TPM(t T) Carrier {
 	t.Helper()
 	// swtpm and dbus-daemon take a comma for the end of a path, and t.TempDir has the test's name.
 	state, err := os.MkdirTemp("", "tpm")

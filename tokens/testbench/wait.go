@@ -2,7 +2,6 @@ package testbench
 
 import (
 	"net"
-	"testing"
 	"time"
 )
 
@@ -15,7 +14,7 @@ const (
 func after(d time.Duration) <-chan time.Time { return time.After(d) }
 
 // eventually waits until a condition holds.
-func eventually(t testing.TB, what string, holds func() bool) {
+func eventually(t T, what string, holds func() bool) {
 	t.Helper()
 	for end := time.Now().Add(patience); !holds(); time.Sleep(tick) {
 		if time.Now().After(end) {

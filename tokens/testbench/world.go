@@ -18,26 +18,43 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// T is what of testing.TB the bench needs: benchmarks that are programs use it too.
+type T interface {
+	Helper()
+	Cleanup(func())
+	Failed() bool
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+	Logf(format string, args ...any)
+	Setenv(name, value string)
+	Skip(args ...any)
+	TempDir() string
+}
+
 // inside marks a process that runs in a world of its own.
 const inside = "PERO_TESTBENCH"
 
 // Main is for TestMain: it runs the tests in a world of their own, or as they are where that cannot be made; then Need skips.
 func Main(m *testing.M) {
-	switch {
-	case os.Getuid() != 0:
-		os.Exit(m.Run())
-	case os.Getenv(inside) == "":
-		os.Exit(enter())
-	}
-	if err := furnish(); err != nil {
-		fmt.Fprintln(os.Stderr, "the tests' own world:", err)
-		os.Exit(1)
+	if os.Getuid() == 0 {
+		Enter()
 	}
 	os.Exit(m.Run())
 }
 
+// Enter has the rest of this program run in a world of its own: it starts the program again there and ends with it. It returns in the new one.
+func Enter() {
+	if os.Getenv(inside) == "" {
+		os.Exit(enter())
+	}
+	if err := furnish(); err != nil {
+		fmt.Fprintln(os.Stderr, "a world of one's own:", err)
+		os.Exit(1)
+	}
+}
+
 // Need skips a test where there is no bench.
-func Need(t testing.TB) {
+func Need(t T) {
 	t.Helper()
 	if os.Getenv(inside) == "" {
 		t.Skip("NOT TESTED: cards and modules of the bench want root (a network, mounts and IPC of their own); run the tests as root")
@@ -108,7 +125,7 @@ func loopback() error {
 }
 
 // run runs a program to its end and gives what it printed.
-func run(t testing.TB, env []string, name string, args ...string) string {
+func run(t T, env []string, name string, args ...string) string {
 	t.Helper()
 	c := exec.Command(name, args...)
 	c.Env = append(os.Environ(), env...)
@@ -121,14 +138,14 @@ func run(t testing.TB, env []string, name string, args ...string) string {
 
 // Service is a program in the background. It ends with the test at the latest.
 type Service struct {
-	t       testing.TB
+	t       T
 	command *exec.Cmd
 	log     *os.File
 	ended   chan struct{}
 }
 
 // serve starts a program that keeps running. What it prints is shown when the test fails.
-func serve(t testing.TB, env []string, name string, args ...string) *Service {
+func serve(t T, env []string, name string, args ...string) *Service {
 	t.Helper()
 	log, err := os.Create(filepath.Join(t.TempDir(), filepath.Base(name)+".log"))
 	if err != nil {

@@ -1,4 +1,5 @@
-// The yardstick: signatures a second by bare C_Sign, one thread, one session. Usage: csign MODULE PIN ID COUNT; prints a number.
+// The yardstick: signatures a second by bare C_Sign, one thread, one session. Usage: csign MODULE PIN ID COUNT [LABEL
+// PARAMETERS]; prints a number. An empty ID stands for the only key; LABEL is the token's, else the first is taken; PARAMETERS are C_Initialize's.
 #include <dlfcn.h>
 #include <p11-kit/pkcs11.h>
 #include <stdio.h>
@@ -14,25 +15,33 @@ static void check(const char *what, CK_RV rv) {
 }
 
 int main(int argc, char **argv) {
-	if (argc != 5) return 2;
+	if (argc != 5 && argc != 7) return 2;
 	void *lib = dlopen(argv[1], RTLD_NOW);
 	if (!lib) return 3;
 	CK_C_GetFunctionList list;
 	*(void **)&list = dlsym(lib, "C_GetFunctionList");
 	CK_FUNCTION_LIST_PTR p;
 	check("C_GetFunctionList", list(&p));
-	check("C_Initialize", p->C_Initialize(NULL));
+	CK_C_INITIALIZE_ARGS arguments = {.flags = CKF_OS_LOCKING_OK, .pReserved = argc == 7 && *argv[6] ? argv[6] : NULL};
+	check("C_Initialize", p->C_Initialize(&arguments));
 	CK_SLOT_ID slots[16];
-	CK_ULONG n = 16;
+	CK_ULONG n = 16, slot = 0;
 	check("C_GetSlotList", p->C_GetSlotList(CK_TRUE, slots, &n));
+	for (; argc == 7 && slot < n; slot++) {
+		CK_TOKEN_INFO token;
+		size_t length = strlen(argv[5]);
+		if (!p->C_GetTokenInfo(slots[slot], &token) && length < sizeof token.label && !memcmp(token.label, argv[5], length) && token.label[length] == ' ') break;
+	}
+	if (slot >= n) return 4;
 	CK_SESSION_HANDLE s;
-	check("C_OpenSession", p->C_OpenSession(slots[0], CKF_SERIAL_SESSION, NULL, NULL, &s));
+	check("C_OpenSession", p->C_OpenSession(slots[slot], CKF_SERIAL_SESSION, NULL, NULL, &s));
 	check("C_Login", p->C_Login(s, CKU_USER, (CK_UTF8CHAR_PTR)argv[2], strlen(argv[2])));
 	CK_OBJECT_CLASS class = CKO_PRIVATE_KEY;
 	CK_BYTE id = (CK_BYTE)strtoul(argv[3], NULL, 16);
 	CK_ATTRIBUTE find[] = {{CKA_CLASS, &class, sizeof class}, {CKA_ID, &id, 1}};
+	CK_ULONG known = *argv[3] ? 2 : 1;
 	CK_OBJECT_HANDLE key;
-	check("C_FindObjectsInit", p->C_FindObjectsInit(s, find, 2));
+	check("C_FindObjectsInit", p->C_FindObjectsInit(s, find, known));
 	check("C_FindObjects", p->C_FindObjects(s, &key, 1, &n));
 	check("C_FindObjectsFinal", p->C_FindObjectsFinal(s));
 	if (n != 1) return 4;

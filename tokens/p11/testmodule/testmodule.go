@@ -55,7 +55,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"testing"
 )
 
 //go:embed testdata
@@ -64,8 +63,15 @@ var source embed.FS
 // Env names the control file.
 const Env = "PERO_TEST_MODULE_CONTROL"
 
+// T is what of testing.TB is needed.
+type T interface {
+	Helper()
+	Fatal(args ...any)
+	TempDir() string
+}
+
 // Build compiles the module, once in a process, and puts it into a folder of the test's own. Its control file goes beside it (path + ".control").
-func Build(t testing.TB) string {
+func Build(t T) string {
 	t.Helper()
 	library, err := compiled()
 	if err != nil {
@@ -114,7 +120,7 @@ func Compile(library string) error {
 }
 
 // Control writes the control file of a library that Build gave. It is replaced as a whole, so the module never reads half of it.
-func Control(t testing.TB, library string, settings ...string) {
+func Control(t T, library string, settings ...string) {
 	t.Helper()
 	path := library + ".control"
 	if err := os.WriteFile(path+".new", []byte(strings.Join(settings, "\n")+"\n"), 0o600); err != nil {
@@ -126,7 +132,7 @@ func Control(t testing.TB, library string, settings ...string) {
 }
 
 // Calls counts how often a function was called so far.
-func Calls(t testing.TB, library, function string) int {
+func Calls(t T, library, function string) int {
 	t.Helper()
 	log, err := os.ReadFile(library + ".control.calls")
 	if err != nil && !os.IsNotExist(err) {
