@@ -42,7 +42,8 @@ const (
 	kindDone    kind = iota + 64 // the result, in the shape of the request
 	kindFailed                   // an error: code, text
 	kindEvent                    // of a watch: list the tokens again
-	kindWaiting                  // a person is being waited for (1) or no longer (0): the module's deadline stands still meanwhile
+	kindWaiting                  // a person is being waited for (1) or no longer (0): the module's deadline stands still meanwhile, or begins anew
+	kindLogin                    // the PIN goes to the token now: what comes of it is not known before the answer
 )
 
 var errFrame = errors.New("frame not in the agreed shape")

@@ -292,7 +292,7 @@ func (v *view) key(id tokens.KeyID) *key {
 // ecdsaDER turns r||s, each half the octets (PKCS#11 v2.40 mechanisms, section 2.3.1), into DER SEQUENCE{r, s} (RFC 3279 section 2.2.3).
 func ecdsaDER(raw []byte) ([]byte, error) {
 	if len(raw) == 0 || len(raw)%2 != 0 {
-		return nil, fmt.Errorf("sign: the token's ECDSA signature has %d octets", len(raw))
+		return nil, fmt.Errorf("sign: the token's ECDSA signature has %d octets: %w", len(raw), tokens.ErrModuleFailed)
 	}
 	half := len(raw) / 2
 	return asn1.Marshal(struct{ R, S *big.Int }{new(big.Int).SetBytes(raw[:half]), new(big.Int).SetBytes(raw[half:])})
