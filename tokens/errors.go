@@ -24,7 +24,7 @@ var (
 	ErrInUse         = errors.New("a certificate stands beside this key")
 	ErrModuleCrashed = errors.New("the token's module crashed or hung")
 	ErrModuleFailed  = errors.New("the token's module failed by itself") // with a code that says nothing of token or PIN, or with nonsense
-	ErrStorage       = errors.New("could not write")
+	ErrStorage       = errors.New("could not write")                     // to a disk of this computer
 	// ErrForeignContainer: the key store is closed by a cipher that only the program that made it knows (CryptoPro CSP's own).
 	ErrForeignContainer = errors.New("key store of another program's own kind")
 	// ErrSignature: what the token gave instead of a signature does not verify with the key's public part. ErrByteOrder: it would, in

@@ -2,6 +2,7 @@ package host
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -171,9 +172,9 @@ func (c *child) call(ctx context.Context, k kind, limit time.Duration, body []by
 func (c *child) begin(k kind, limit time.Duration, body []byte, event func()) (uint32, *call, error) {
 	w := &call{answer: make(chan answer, 1), limit: limit, event: event, acts: k == kindSign || k == kindGenerate || k == kindInstall || k == kindDelete}
 	c.mu.Lock()
-	if c.cause != nil {
+	if c.cause != nil || c.stopping {
 		defer c.mu.Unlock()
-		return 0, nil, c.cause
+		return 0, nil, cmp.Or(c.cause, errStopped)
 	}
 	c.last++
 	number := c.last

@@ -13,7 +13,7 @@ import (
 	"github.com/perosign/pero/tokens"
 )
 
-// Install writes a certificate under its key's CKA_ID, then its issuers without one, and reads each back: ErrStorage when the
+// Install writes a certificate under its key's CKA_ID, then its issuers without one, and reads each back: ErrModuleFailed when the
 // token does not keep one whole. What is there stays as it is; half a certificate is not there.
 func (s *session) Install(ctx context.Context, id tokens.KeyID, chain [][]byte) error {
 	if len(chain) == 0 {
