@@ -186,15 +186,12 @@ func (c *child) begin(k kind, limit time.Duration, body []byte, event func()) (u
 	}
 	c.calls[number] = w
 	c.mu.Unlock()
-	if err := c.out.write(number, k, body); err != nil {
-		if errors.Is(err, errFrame) {
-			c.mu.Lock()
-			delete(c.calls, number)
-			c.mu.Unlock()
-			return 0, nil, err
-		}
-		c.fail(err)
-	}
+	if err := c.out.write(number, k, body); errors.Is(err, errFrame) {
+		c.mu.Lock()
+		delete(c.calls, number)
+		c.mu.Unlock()
+		return 0, nil, err
+	} // another error says that the child is on its way out: what it still told is read before the call fails
 	return number, w, nil
 }
 

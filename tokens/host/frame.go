@@ -56,6 +56,7 @@ type frameWriter struct {
 	waiting []byte
 	spare   []byte
 	writing bool
+	idle    *sync.Cond // nil: nobody waits for the end of the writing
 	err     error
 }
 
@@ -89,8 +90,23 @@ func (w *frameWriter) write(number uint32, k kind, body []byte) error {
 		}
 	}
 	w.writing = false
+	if w.idle != nil {
+		w.idle.Broadcast()
+	}
 	defer w.mu.Unlock()
 	return w.err
+}
+
+// flush returns when what write took is written, by whomever.
+func (w *frameWriter) flush() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.idle == nil {
+		w.idle = sync.NewCond(&w.mu)
+	}
+	for w.writing {
+		w.idle.Wait()
+	}
 }
 
 // readFrame reads one frame into a slice of its own.

@@ -134,7 +134,10 @@ func (c *server) answer(ctx context.Context, number uint32, k kind, body []byte)
 		_ = c.out.write(number, kindWaiting, e.b)
 	}
 	ctx = withPerson(ctx, waiting)
-	ctx = withLogin(ctx, func() { _ = c.out.write(number, kindLogin, nil) })
+	ctx = withLogin(ctx, func() {
+		_ = c.out.write(number, kindLogin, nil)
+		c.out.flush() // the library may end this process the next moment
+	})
 	if k == kindTokens || k == kindObjects {
 		ctx = tokens.WithProgress(ctx, seldom(progressEvery, func() { waiting(false) }))
 	}
