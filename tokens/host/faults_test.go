@@ -201,6 +201,7 @@ func TestLibrariesThatLie(t *testing.T) {
 		"length 0x102 0x10000000000":                  {"generate", failed}, // CKA_ID of 2^40 octets: what is there has none, and what is made does not come back
 		"length 0x11 0x10000000000":                   {"install", failed},  // CKA_VALUE: likewise a certificate
 		"length 0x11 0x80000000":                      {"objects", crashed},
+		"length 0x11 0x7fffffff":                      {"objects", crashed},
 		"length 0x11 100000":                          {"install", failed}, // larger than a certificate is
 		"length 0x11 10":                              {"install", failed}, // too little room for what comes then
 		"large 50000000":                              {},
