@@ -149,7 +149,7 @@ type watchedAgent struct {
 // among them, nor what a page can bring about alone as often as it likes.
 var told = []api.Reason{
 	api.PINLocked, api.PINNotSet, api.CertificateExpired, api.KeyExpired, api.TokenRemoved, api.TokenFull, api.TokenReadOnly,
-	api.TokenFaulty, api.ModuleCrashed, api.NoWindow, api.StorageFailed,
+	api.TokenFaulty, api.TokenFailed, api.ModuleCrashed, api.NoWindow, api.StorageFailed,
 }
 
 func (a watchedAgent) note(c api.Caller, act tokens.Act, err error) {

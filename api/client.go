@@ -181,7 +181,7 @@ func (c *Client) receive(frame []byte) error {
 }
 
 func (e *rpcError) toError() *Error {
-	return &Error{Reason: e.Data.Reason, Message: e.Message, Member: e.Data.Member}
+	return &Error{Reason: e.Data.Reason, Message: e.Message, Member: e.Data.Member, Outcome: e.Data.Outcome}
 }
 
 // ask sends a request and waits for its answer; when ctx ends first, the request is cancelled.

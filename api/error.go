@@ -38,6 +38,7 @@ const (
 	SignatureInvalid     Reason = "signature_invalid"
 	TokenFaulty          Reason = "token_faulty"
 	ContainerForeign     Reason = "container_foreign"
+	TokenFailed          Reason = "token_failed"
 	NoUserSession        Reason = "no_user_session"
 	NoWindow             Reason = "no_window"
 	StorageFailed        Reason = "storage_failed"
@@ -50,7 +51,9 @@ type Error struct {
 	Reason  Reason `json:"reason"`
 	Message string `json:"message"`
 	Member  string `json:"member,omitempty"` // bad_request: the member that was wrong, "subject.inn"
-	Err     error  `json:"-"`                // the cause, for the log
+	// Outcome is OutcomeUnknown where the failure leaves open what the token did. Otherwise it is "".
+	Outcome string `json:"outcome,omitempty"`
+	Err     error  `json:"-"` // the cause, for the log
 }
 
 func (e *Error) Error() string {

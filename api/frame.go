@@ -49,9 +49,13 @@ type rpcError struct {
 }
 
 type errorData struct {
-	Reason Reason `json:"reason"`
-	Member string `json:"member,omitempty"`
+	Reason  Reason `json:"reason"`
+	Member  string `json:"member,omitempty"`
+	Outcome string `json:"outcome,omitempty"`
 }
+
+// OutcomeUnknown beside module_crashed: the carrier may have counted the PIN, signed, or made or written what was asked for, or not.
+const OutcomeUnknown = "unknown"
 
 // Codes of JSON-RPC 2.0, section 5.1. They are for JSON-RPC tools; the contract is the reason.
 const (

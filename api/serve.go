@@ -173,7 +173,7 @@ func (s *session) do(ctx context.Context, name string, do work) (result any, err
 
 func (s *session) fail(id RequestID, err error) {
 	e := s.toError(err)
-	s.send(response{ID: id, Error: &rpcError{Code: e.code(), Message: e.Message, Data: errorData{e.Reason, e.Member}}})
+	s.send(response{ID: id, Error: &rpcError{Code: e.code(), Message: e.Message, Data: errorData{e.Reason, e.Member, e.Outcome}}})
 }
 
 // toError is the page's view of any error.
@@ -181,7 +181,7 @@ func (s *session) toError(err error) *Error {
 	var e *Error
 	switch {
 	case errors.As(err, &e):
-		e = &Error{Reason: e.Reason, Message: e.Message, Member: e.Member}
+		e = &Error{Reason: e.Reason, Message: e.Message, Member: e.Member, Outcome: e.Outcome}
 	case errors.Is(err, context.Canceled):
 		e = &Error{Reason: UserCancelled}
 	case errors.Is(err, context.DeadlineExceeded):

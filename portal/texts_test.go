@@ -66,9 +66,10 @@ func TestEveryKeyUsedHasWords(t *testing.T) {
 		has("problem."+code, "problem.go")
 	}
 	for _, r := range []api.Reason{api.UserCancelled, api.TimedOut, api.Busy, api.TokenRemoved, api.PINIncorrect, api.PINLocked, api.TokenFull,
-		api.TokenReadOnly, api.CertificateExpired, api.KeyExpired, api.TokenFaulty, api.ContainerForeign, api.ModuleCrashed, api.NoWindow, api.StorageFailed, api.Conflict, api.AccessDenied} {
+		api.TokenReadOnly, api.CertificateExpired, api.KeyExpired, api.TokenFaulty, api.TokenFailed, api.ContainerForeign, api.ModuleCrashed, api.NoWindow, api.StorageFailed, api.Conflict, api.AccessDenied} {
 		has("reason."+string(r), "api")
 	}
+	has("reason."+string(api.ModuleCrashed)+"_"+api.OutcomeUnknown, "api")
 	for _, s := range []state{draft, submitted, approved, refused, confirmed, requested, issued, installed} {
 		has("application."+string(s), "application.go")
 	}

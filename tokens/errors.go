@@ -23,11 +23,15 @@ var (
 	ErrExists        = errors.New("already there")
 	ErrInUse         = errors.New("a certificate stands beside this key")
 	ErrModuleCrashed = errors.New("the token's module crashed or hung")
-	ErrStorage       = errors.New("could not write")
+	ErrModuleFailed  = errors.New("the token's module failed by itself") // with a code that says nothing of token or PIN, or with nonsense
+	ErrStorage       = errors.New("could not write")                     // to a disk of this computer
 	// ErrForeignContainer: the key store is closed by a cipher that only the program that made it knows (CryptoPro CSP's own).
 	ErrForeignContainer = errors.New("key store of another program's own kind")
 	// ErrSignature: what the token gave instead of a signature does not verify with the key's public part. ErrByteOrder: it would, in
 	// another order of octets than Scheme has. Nothing of either leaves, and a wrong PIN it is not.
 	ErrSignature = errors.New("the token's signature does not hold")
 	ErrByteOrder = errors.New("the token gives its signatures in a wrong order of octets")
+	// ErrOutcomeUnknown stands beside ErrModuleCrashed where a login, a signature, a new key or a write may have been under way: the token may
+	// have counted the PIN, signed, made or written it, or not. Nobody repeats such a call by himself.
+	ErrOutcomeUnknown = errors.New("whether the token did it is not known")
 )

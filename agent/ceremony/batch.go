@@ -3,6 +3,7 @@ package ceremony
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -50,6 +51,9 @@ func (a *Agent) signAll(ctx context.Context, session tokens.Session, p *signing)
 				stop = ctx.Err()
 			}
 			err := stop
+			if errors.Is(err, tokens.ErrOutcomeUnknown) {
+				err = fmt.Errorf("not tried: %w", tokens.ErrModuleCrashed) // of this document it is known
+			}
 			if err == nil {
 				err = a.signOne(ctx, batches[p.documents[i].hash], p, &p.documents[i], results[i])
 			}

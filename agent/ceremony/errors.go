@@ -46,6 +46,8 @@ var reasons = []struct {
 	{tokens.ErrExists, api.Conflict},
 	{tokens.ErrInUse, api.Conflict},
 	{tokens.ErrModuleCrashed, api.ModuleCrashed},
+	{tokens.ErrOutcomeUnknown, api.ModuleCrashed}, // it stands beside the other
+	{tokens.ErrModuleFailed, api.TokenFailed},
 	{tokens.ErrStorage, api.StorageFailed},
 	{tokens.ErrForeignContainer, api.ContainerForeign},
 	{tokens.ErrByteOrder, api.TokenFaulty},
@@ -116,8 +118,11 @@ func (a *Agent) worded(err error) *api.Error {
 		}
 	}
 	out.Message = a.words.Say("errors." + string(out.Reason))
-	if errors.Is(err, tokens.ErrKeyboardHeld) {
+	switch {
+	case errors.Is(err, tokens.ErrKeyboardHeld):
 		out.Message = a.words.Say("errors.keyboard_held")
+	case errors.Is(err, tokens.ErrOutcomeUnknown):
+		out.Message, out.Outcome = a.words.Say("errors.outcome_unknown"), api.OutcomeUnknown
 	}
 	if v := (*names.ValueError)(nil); out.Member == "" && errors.As(err, &v) {
 		out.Member = "subject." + v.Member
@@ -136,7 +141,7 @@ func (a *Agent) done(c api.Caller, method string, err *error) {
 		return
 	}
 	level := slog.LevelInfo
-	if r := reasonOf(*err); r == api.Internal || r == api.StorageFailed || r == api.ModuleCrashed {
+	if r := reasonOf(*err); r == api.Internal || r == api.StorageFailed || r == api.ModuleCrashed || r == api.TokenFailed {
 		level = slog.LevelWarn
 	}
 	a.log.Log(context.Background(), level, "request failed", "method", method, "origin", c.Origin, "error", *err)

@@ -60,7 +60,8 @@ func TestEveryTokenErrorHasAReason(t *testing.T) {
 		tokens.ErrNoToken, tokens.ErrNoKey, tokens.ErrRemoved, tokens.ErrBusy, tokens.ErrFull, tokens.ErrReadOnly, tokens.ErrPINIncorrect,
 		tokens.ErrPINLocked, tokens.ErrPINNotSet, tokens.ErrCancelled, tokens.ErrBlocked, tokens.ErrTimedOut, tokens.ErrNoWindow,
 		tokens.ErrUnsupported, tokens.ErrExists, tokens.ErrInUse, tokens.ErrModuleCrashed, tokens.ErrStorage,
-		tokens.ErrForeignContainer, tokens.ErrSignature, tokens.ErrByteOrder, tokens.ErrKeyboardHeld,
+		tokens.ErrForeignContainer, tokens.ErrSignature, tokens.ErrByteOrder, tokens.ErrKeyboardHeld, tokens.ErrModuleFailed,
+		tokens.ErrOutcomeUnknown,
 	}
 	require.Len(t, all, len(names), "an error of tokens is missing here or in the table")
 	for _, err := range all {

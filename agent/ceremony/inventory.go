@@ -87,23 +87,35 @@ func (p *places) missing(ctx context.Context, id tokens.ID) error {
 	return fmt.Errorf("token %q: %w", id, tokens.ErrNoToken)
 }
 
-// carriers lists the tokens of every store. A store that fails hides nothing of the others; only when all fail is it an error.
+// carriers lists the tokens of every store.
 func (a *Agent) carriers(ctx context.Context) ([]carrier, error) {
-	lists := make([][]carrier, len(a.stores))
+	return ask(ctx, a, func(at carrier) ([]carrier, error) { return []carrier{at}, nil })
+}
+
+// ask asks every store for its tokens, and f about each token, the stores side by side: no store waits for another, and the whole for none
+// longer than that store's own deadlines. A store or a token that fails hides nothing of the others; only when all stores fail is it an error.
+func ask[T any](ctx context.Context, a *Agent, f func(carrier) ([]T, error)) ([]T, error) {
+	lists := make([][]T, len(a.stores))
 	errs := make([]error, len(a.stores))
+	found := make([]bool, len(a.stores))
 	each(len(a.stores), func(i int) {
 		list, err := a.stores[i].Tokens(ctx)
 		if errs[i] = err; err != nil {
 			a.log.Warn("a store does not answer", "store", i, "error", err)
 		}
+		found[i] = len(list) > 0
+		// One token after the other: a card reader is not quicker in parallel.
 		for _, t := range list {
-			c := carrier{a.stores[i], t}
-			a.places.note(c)
-			lists[i] = append(lists[i], c)
+			at := carrier{a.stores[i], t}
+			a.places.note(at)
+			some, err := f(at)
+			if err != nil {
+				a.log.Warn("a token cannot be read", "token", t.ID, "error", err)
+			}
+			lists[i] = append(lists[i], some...)
 		}
 	})
-	all := slices.Concat(lists...)
-	if len(all) == 0 {
+	if !slices.Contains(found, true) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
@@ -111,7 +123,7 @@ func (a *Agent) carriers(ctx context.Context) ([]carrier, error) {
 			return nil, errors.Join(errs...)
 		}
 	}
-	return all, nil
+	return slices.Concat(lists...), nil
 }
 
 // carrier finds a token by its id.
@@ -155,24 +167,13 @@ func (a *Agent) holdings(ctx context.Context, at carrier) ([]holding, error) {
 
 // everything lists the certificates of every token. A token that cannot be read hides nothing of the others.
 func (a *Agent) everything(ctx context.Context) ([]holding, error) {
-	all, err := a.carriers(ctx)
-	if err != nil {
-		return nil, err
-	}
-	lists := make([][]holding, len(all))
-	// One token after the other within a store (a card reader is not quicker in parallel), the stores side by side.
-	each(len(a.stores), func(s int) {
-		for i, at := range all {
-			if at.store != a.stores[s] || !at.token.State.Open() {
-				continue
-			}
-			var err error
-			if lists[i], err = a.holdings(ctx, at); err != nil {
-				a.log.Warn("a token cannot be read", "token", at.token.ID, "error", err)
-			}
+	list, err := ask(ctx, a, func(at carrier) ([]holding, error) {
+		if !at.token.State.Open() {
+			return nil, nil
 		}
+		return a.holdings(ctx, at)
 	})
-	return slices.Concat(lists...), ctx.Err()
+	return list, errors.Join(err, ctx.Err())
 }
 
 // find looks a certificate up by its id, with its private key if any token has it.

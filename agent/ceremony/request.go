@@ -79,7 +79,7 @@ func (a *Agent) makeKey(ctx context.Context, app *application, s tokens.Session,
 		if key, err = sessionKey(ctx, s, e.Key); err != nil {
 			return err
 		}
-	case errors.Is(err, tokens.ErrFull), errors.Is(err, tokens.ErrReadOnly), errors.Is(err, tokens.ErrUnsupported), errors.Is(err, tokens.ErrStorage):
+	case errors.Is(err, tokens.ErrFull), errors.Is(err, tokens.ErrReadOnly), errors.Is(err, tokens.ErrUnsupported), errors.Is(err, tokens.ErrStorage), errors.Is(err, tokens.ErrModuleFailed):
 		// The token says that it made no key; if it is wrong the key stays unused under an id that nobody uses again.
 		if _, missing := sessionKey(ctx, s, e.Key); errors.Is(missing, tokens.ErrNoKey) {
 			e.State = journal.Planned

@@ -105,7 +105,7 @@ func (a *Agent) sign(ctx context.Context, c api.Caller, p api.SignParams, asWrit
 	err = ctx.Err()
 	failed := slices.DeleteFunc(slices.Clone(failures), func(e error) bool { return e == nil })
 	if err == nil && len(failed) == len(results) {
-		err = failed[0]
+		err = failed[max(0, slices.IndexFunc(failed, func(e error) bool { return errors.Is(e, tokens.ErrOutcomeUnknown) }))]
 	}
 	entry.Failed = len(failed)
 	if err == nil {

@@ -5,7 +5,7 @@ export type Reason =
   | 'rate_limited' | 'token_not_found' | 'token_removed' | 'token_busy' | 'token_full' | 'token_read_only' | 'pin_incorrect' | 'pin_locked'
   | 'pin_not_set' | 'certificate_not_found' | 'certificate_expired' | 'key_expired' | 'key_not_found' | 'key_usage_mismatch' | 'algorithm_unsupported'
   | 'document_too_large' | 'document_changed' | 'digest_mismatch' | 'certificate_mismatch' | 'enrollment_not_found' | 'conflict'
-  | 'module_crashed' | 'signature_invalid' | 'token_faulty' | 'container_foreign' | 'no_user_session' | 'no_window' | 'storage_failed' | 'internal';
+  | 'module_crashed' | 'signature_invalid' | 'token_faulty' | 'container_foreign' | 'token_failed' | 'no_user_session' | 'no_window' | 'storage_failed' | 'internal';
 
 /** Why there is no connection. */
 export type Unreachable = 'permission_pending' | 'permission_denied' | 'absent' | 'refused' | 'no_user_session' | 'certificate_untrusted';
@@ -17,6 +17,8 @@ export class PeroError extends Error {
   readonly reason: Reason | UnreachableReason | (string & {});
   /** bad_request: which member was wrong. */
   readonly member?: string;
+  /** module_crashed: 'unknown' when the carrier may have done what was asked, or not. Do not ask again by yourself. */
+  readonly outcome?: 'unknown' | (string & {});
   /** Set when there is no connection. */
   readonly state?: Unreachable;
 }

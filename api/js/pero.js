@@ -25,11 +25,12 @@ const TEXTS = {
 
 /** What went wrong. `reason` is the contract; `state` is there when there is no connection; `message` is for people. */
 export class PeroError extends Error {
-  constructor(reason, { message, member, state, cause } = {}) {
+  constructor(reason, { message, member, outcome, state, cause } = {}) {
     super(message || TEXTS[reason] || reason, cause === undefined ? undefined : { cause });
     this.name = 'PeroError';
     this.reason = reason;
     this.member = member;
+    this.outcome = outcome;
     this.state = state;
   }
 }
@@ -224,7 +225,7 @@ class Channel {
     const w = this.#waiting.get(id);
     this.#waiting.delete(id);
     if (!w) return;
-    if (error) w.reject(new PeroError(error.data.reason, { message: error.message, member: error.data.member }));
+    if (error) w.reject(new PeroError(error.data.reason, { message: error.message, member: error.data.member, outcome: error.data.outcome }));
     else w.resolve(result);
   }
 

@@ -85,6 +85,7 @@ func (a *attended) Open(ctx context.Context, id tokens.ID, p tokens.Prompt) (tok
 func (a *attended) login(ctx context.Context, id tokens.ID, pin *tokens.PIN, again func(context.Context) (*tokens.PIN, error)) (tokens.Session, error) {
 	a.module.Lock()
 	defer a.module.Unlock()
+	loginBegins(ctx)
 	return a.Login(ctx, id, pin, again)
 }
 
@@ -322,5 +323,18 @@ func withPerson(ctx context.Context, busy func(bool)) context.Context {
 func personBusy(ctx context.Context, waiting bool) {
 	if busy, ok := ctx.Value(busyKey{}).(func(bool)); ok {
 		busy(waiting)
+	}
+}
+
+type loginKey struct{}
+
+// withLogin hands down who wants to know that a PIN is put to the token.
+func withLogin(ctx context.Context, begins func()) context.Context {
+	return context.WithValue(ctx, loginKey{}, begins)
+}
+
+func loginBegins(ctx context.Context) {
+	if begins, ok := ctx.Value(loginKey{}).(func()); ok {
+		begins()
 	}
 }

@@ -2,6 +2,7 @@ package host
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +16,7 @@ import (
 )
 
 // child is one process that runs Serve. It ends by stop, by itself, or because a call hung; then every call fails with
-// tokens.ErrModuleCrashed and gone is closed.
+// tokens.ErrModuleCrashed, beside it tokens.ErrOutcomeUnknown where the token may have done what was asked, and gone is closed.
 type child struct {
 	limits  limits
 	log     *slog.Logger
@@ -42,6 +43,7 @@ type call struct {
 	limit    time.Duration
 	deadline time.Time // zero: none
 	event    func()    // of a watch
+	acts     bool      // the token may be changed or a PIN counted: without an answer nobody knows whether it was
 }
 
 type answer struct {
@@ -138,6 +140,11 @@ func (c *child) take(number uint32, k kind, body []byte) error {
 			limit = c.limits.person + c.limits.login // the child ends its window by itself; this is for one that does not
 		}
 		w.deadline = time.Now().Add(limit)
+	case kindLogin:
+		if len(body) > 0 {
+			return fmt.Errorf("login with a body: %w", errFrame)
+		}
+		w.acts = true
 	default:
 		return fmt.Errorf("frame of kind %d: %w", k, errFrame)
 	}
@@ -163,11 +170,11 @@ func (c *child) call(ctx context.Context, k kind, limit time.Duration, body []by
 }
 
 func (c *child) begin(k kind, limit time.Duration, body []byte, event func()) (uint32, *call, error) {
-	w := &call{answer: make(chan answer, 1), limit: limit, event: event}
+	w := &call{answer: make(chan answer, 1), limit: limit, event: event, acts: k == kindSign || k == kindGenerate || k == kindInstall || k == kindDelete}
 	c.mu.Lock()
-	if c.cause != nil {
+	if c.cause != nil || c.stopping {
 		defer c.mu.Unlock()
-		return 0, nil, c.cause
+		return 0, nil, cmp.Or(c.cause, errStopped)
 	}
 	c.last++
 	number := c.last
@@ -179,15 +186,12 @@ func (c *child) begin(k kind, limit time.Duration, body []byte, event func()) (u
 	}
 	c.calls[number] = w
 	c.mu.Unlock()
-	if err := c.out.write(number, k, body); err != nil {
-		if errors.Is(err, errFrame) {
-			c.mu.Lock()
-			delete(c.calls, number)
-			c.mu.Unlock()
-			return 0, nil, err
-		}
-		c.fail(err)
-	}
+	if err := c.out.write(number, k, body); errors.Is(err, errFrame) {
+		c.mu.Lock()
+		delete(c.calls, number)
+		c.mu.Unlock()
+		return 0, nil, err
+	} // another error says that the child is on its way out: what it still told is read before the call fails
 	return number, w, nil
 }
 
@@ -251,7 +255,11 @@ func (c *child) fail(err error) {
 	c.cause = err
 	for number, w := range c.calls {
 		delete(c.calls, number)
-		w.answer <- answer{err: err}
+		if w.acts {
+			w.answer <- answer{err: fmt.Errorf("%w: %w", err, tokens.ErrOutcomeUnknown)}
+		} else {
+			w.answer <- answer{err: err}
+		}
 	}
 }
 

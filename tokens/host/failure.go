@@ -34,6 +34,7 @@ var failures = [...]error{
 	context.Canceled,
 	context.DeadlineExceeded,
 	tokens.ErrKeyboardHeld,
+	tokens.ErrModuleFailed,
 }
 
 // failure is an error that came over the pipe.

@@ -42,7 +42,8 @@ const (
 	kindDone    kind = iota + 64 // the result, in the shape of the request
 	kindFailed                   // an error: code, text
 	kindEvent                    // of a watch: list the tokens again
-	kindWaiting                  // a person is being waited for (1) or no longer (0): the module's deadline stands still meanwhile
+	kindWaiting                  // a person is being waited for (1) or no longer (0): the module's deadline stands still meanwhile, or begins anew
+	kindLogin                    // the PIN goes to the token now: what comes of it is not known before the answer
 )
 
 var errFrame = errors.New("frame not in the agreed shape")
@@ -55,6 +56,7 @@ type frameWriter struct {
 	waiting []byte
 	spare   []byte
 	writing bool
+	idle    *sync.Cond // nil: nobody waits for the end of the writing
 	err     error
 }
 
@@ -88,8 +90,23 @@ func (w *frameWriter) write(number uint32, k kind, body []byte) error {
 		}
 	}
 	w.writing = false
+	if w.idle != nil {
+		w.idle.Broadcast()
+	}
 	defer w.mu.Unlock()
 	return w.err
+}
+
+// flush returns when what write took is written, by whomever.
+func (w *frameWriter) flush() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.idle == nil {
+		w.idle = sync.NewCond(&w.mu)
+	}
+	for w.writing {
+		w.idle.Wait()
+	}
 }
 
 // readFrame reads one frame into a slice of its own.

@@ -14,9 +14,10 @@ import (
 )
 
 const (
-	signers     = 16                     // signatures in progress in the module at once
-	lastLogout  = 700 * time.Millisecond // for the window to close and the logout when the parent is gone
-	readerOctet = 16 << 10
+	signers       = 16                     // signatures in progress in the module at once
+	lastLogout    = 700 * time.Millisecond // for the window to close and the logout when the parent is gone
+	readerOctet   = 16 << 10
+	progressEvery = 100 * time.Millisecond
 )
 
 // Serve is the main loop of a child: it reads requests from in until its end, which is also how a child learns that its parent is gone.
@@ -25,6 +26,9 @@ const (
 func Serve(ctx context.Context, in io.Reader, out io.Writer, open func(Options) (tokens.Module, Window, error)) error {
 	if err := keepSecrets(); err != nil {
 		return fmt.Errorf("protect the process's memory: %w", err)
+	}
+	if err := limitMemory(); err != nil {
+		return fmt.Errorf("limit the process's memory: %w", err)
 	}
 	if in == io.Reader(os.Stdin) && out == io.Writer(os.Stdout) {
 		moved, err := moveStandardStreams()
@@ -112,12 +116,31 @@ func (c *server) serve(ctx context.Context, in *bufio.Reader) error {
 	}
 }
 
+// seldom calls f at most once in a while. It is for one goroutine.
+func seldom(while time.Duration, f func()) func() {
+	last := time.Now()
+	return func() {
+		if now := time.Now(); now.Sub(last) >= while {
+			last = now
+			f()
+		}
+	}
+}
+
 func (c *server) answer(ctx context.Context, number uint32, k kind, body []byte) {
-	ctx = withPerson(ctx, func(waiting bool) {
+	waiting := func(person bool) {
 		var e encoder
-		e.truth(waiting)
+		e.truth(person)
 		_ = c.out.write(number, kindWaiting, e.b)
+	}
+	ctx = withPerson(ctx, waiting)
+	ctx = withLogin(ctx, func() {
+		_ = c.out.write(number, kindLogin, nil)
+		c.out.flush() // the library may end this process the next moment
 	})
+	if k == kindTokens || k == kindObjects {
+		ctx = tokens.WithProgress(ctx, seldom(progressEvery, func() { waiting(false) }))
+	}
 	var e encoder
 	d := decoder{b: body}
 	err := c.do(ctx, number, k, &d, &e)

@@ -10,7 +10,7 @@ import (
 )
 
 // meanings is the one table from return values (PKCS#11 v2.40 base specification, section 5.1, "Function return values", with the
-// subsections named) to what callers compare with. A code that is not here stays the module's own error.
+// subsections named) to what callers compare with. A code that is not here is tokens.ErrModuleFailed.
 var meanings = map[pkcs11.Error]error{
 	// 5.1.2: the session is gone, and with it the token as it was.
 	pkcs11.CKR_SESSION_HANDLE_INVALID: tokens.ErrRemoved,
@@ -63,6 +63,7 @@ func failed(what string, err error) error {
 		if meaning, ok := meanings[code]; ok {
 			return fmt.Errorf("%s: %w: %w", what, err, meaning)
 		}
+		return fmt.Errorf("%s: %w: %w", what, err, tokens.ErrModuleFailed)
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }

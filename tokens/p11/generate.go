@@ -60,7 +60,7 @@ func (s *session) make(h pkcs11.SessionHandle, kind kind, size size, cka []byte,
 	}
 	k := v.key(spec.ID)
 	if k == nil || k.private == nil || k.Public == nil {
-		return made, fmt.Errorf("the token made a key pair and does not show it: %w", tokens.ErrStorage)
+		return made, fmt.Errorf("the token made a key pair and does not show it: %w", tokens.ErrModuleFailed)
 	}
 	return k.Key, nil
 }

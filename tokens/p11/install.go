@@ -13,7 +13,7 @@ import (
 	"github.com/perosign/pero/tokens"
 )
 
-// Install writes a certificate under its key's CKA_ID, then its issuers without one, and reads each back: ErrStorage when the
+// Install writes a certificate under its key's CKA_ID, then its issuers without one, and reads each back: ErrModuleFailed when the
 // token does not keep one whole. What is there stays as it is; half a certificate is not there.
 func (s *session) Install(ctx context.Context, id tokens.KeyID, chain [][]byte) error {
 	if len(chain) == 0 {
@@ -73,7 +73,7 @@ func (s *session) Install(ctx context.Context, id tokens.KeyID, chain [][]byte) 
 // Delete removes a key pair without a certificate.
 func (s *session) Delete(ctx context.Context, id tokens.KeyID) error {
 	return s.changing(ctx, "delete", func(h pkcs11.SessionHandle) error {
-		list, err := readObjects(s.ctx, h)
+		list, err := readObjects(context.Background(), s.ctx, h)
 		if err != nil {
 			return err
 		}
@@ -88,7 +88,16 @@ func (s *session) Delete(ctx context.Context, id tokens.KeyID) error {
 			return len(k.cka) > 0 && bytes.Equal(o.id, k.cka)
 		}
 		for _, o := range list {
-			if o.class == pkcs11.CKO_CERTIFICATE && (mine(o) || (len(k.cka) > 0 && bytes.Equal(o.id, k.cka))) {
+			if o.class == pkcs11.CKO_CERTIFICATE && mine(o) {
+				return tokens.ErrInUse
+			}
+		}
+		if len(k.cka) > 0 { // beyond what is read of a token
+			beside, err := find(s.ctx, h, pkcs11.NewAttribute(pkcs11.CKA_CLASS, pkcs11.CKO_CERTIFICATE), pkcs11.NewAttribute(pkcs11.CKA_ID, k.cka))
+			if err != nil {
+				return err
+			}
+			if len(beside) > 0 {
 				return tokens.ErrInUse
 			}
 		}

@@ -44,7 +44,7 @@ func (m *Module) Login(ctx context.Context, id tokens.ID, pin *tokens.PIN, again
 }
 
 func (m *Module) login(id tokens.ID, pin *tokens.PIN, again func(context.Context) (*tokens.PIN, error)) (tokens.Session, error) {
-	at, err := m.slot(id)
+	at, err := m.slot(context.Background(), id)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (m *Module) login(id tokens.ID, pin *tokens.PIN, again func(context.Context
 		return nil, errors.New("login: the token has no PIN pad and no PIN was given")
 	}
 	if m.attach(at) {
-		if at, err = m.slot(id); err != nil { // slots may be numbered anew at each C_Initialize
+		if at, err = m.slot(context.Background(), id); err != nil { // slots may be numbered anew at each C_Initialize
 			return nil, err
 		}
 	}

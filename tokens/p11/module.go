@@ -153,7 +153,7 @@ func (m *Module) busy() bool {
 // the module or holds a login, and where crypto11 cannot start; then everything goes without crypto11.
 func (m *Module) Prepare(ctx context.Context, id tokens.ID) error {
 	_, err := wait(ctx, func() (struct{}, error) {
-		slot, err := m.slot(id)
+		slot, err := m.slot(ctx, id)
 		if err == nil {
 			m.attach(slot)
 		}

@@ -4,17 +4,21 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"log/slog"
+	"time"
 
 	"github.com/miekg/pkcs11"
 
 	"github.com/perosign/pero/tokens"
 )
 
-// Limits on what a token may claim to hold.
+// Limits on what is read of a token. What is beyond them is not listed, and the log says so; a key there signs all the same by its CKA_ID.
 const (
-	maxObjects   = 2048
-	maxAttribute = 64 << 10 // octets; the largest certificates met are under 8 KiB
-	maxID        = 256
+	maxObjects      = 2048     // of one class
+	maxCertificates = 3 << 20  // octets of all certificates together: a list has to fit into a frame of tokens/host
+	maxAttribute    = 64 << 10 // octets; the largest certificates met are under 8 KiB
+	maxID           = 256
+	maxReading      = 20 * time.Second // a card that is slower than that with all its objects
 )
 
 // object is what is known of one object on a token.
@@ -41,20 +45,20 @@ func (m *Module) Objects(ctx context.Context, id tokens.ID) ([]tokens.Key, []tok
 		if m.oddities().Remembers {
 			m.rescan(fresh)
 		}
-		s, err := m.slot(id)
+		s, err := m.slot(ctx, id)
 		if err != nil {
 			return r, err
 		}
 		if !s.token.State.Open() {
 			return r, nil
 		}
-		err = m.with(func(ctx *pkcs11.Ctx) error {
-			h, err := ctx.OpenSession(s.number, pkcs11.CKF_SERIAL_SESSION)
+		err = m.with(func(lib *pkcs11.Ctx) error {
+			h, err := lib.OpenSession(s.number, pkcs11.CKF_SERIAL_SESSION)
 			if err != nil {
 				return failed("open session", err)
 			}
-			defer ctx.CloseSession(h)
-			list, err := readObjects(ctx, h)
+			defer lib.CloseSession(h)
+			list, err := readObjects(ctx, lib, h)
 			if err != nil {
 				return err
 			}
@@ -69,45 +73,65 @@ func (m *Module) Objects(ctx context.Context, id tokens.ID) ([]tokens.Key, []tok
 	return r.keys, r.certificates, err
 }
 
-// readObjects reads the certificates and keys that a session can see, object by object: what cannot be read, or is of a foreign kind,
-// hides nothing else.
-func readObjects(ctx *pkcs11.Ctx, h pkcs11.SessionHandle) ([]object, error) {
+// readObjects reads the keys and certificates that a session can see, object by object: what cannot be read, or is of a foreign kind,
+// hides nothing else. Keys come first: of a token that holds too much, certificates are left out.
+func readObjects(ctx context.Context, lib *pkcs11.Ctx, h pkcs11.SessionHandle) ([]object, error) {
 	var list []object
-	for _, class := range []uint{pkcs11.CKO_CERTIFICATE, pkcs11.CKO_PUBLIC_KEY, pkcs11.CKO_PRIVATE_KEY} {
-		handles, err := find(ctx, h, pkcs11.NewAttribute(pkcs11.CKA_CLASS, class))
+	octets, begun := 0, time.Now()
+	for _, class := range []uint{pkcs11.CKO_PUBLIC_KEY, pkcs11.CKO_PRIVATE_KEY, pkcs11.CKO_CERTIFICATE} {
+		handles, more, err := findSome(lib, h, maxObjects, pkcs11.NewAttribute(pkcs11.CKA_CLASS, class))
 		if err != nil {
 			return nil, err
 		}
-		for _, handle := range handles {
-			o, ok, err := readObject(ctx, h, handle, class)
+		for i, handle := range handles {
+			if err := ctx.Err(); err != nil {
+				return nil, err // nobody waits for the rest
+			}
+			o, ok, err := readObject(lib, h, handle, class)
 			if err != nil {
 				return nil, err
+			}
+			if octets += len(o.der); octets > maxCertificates || time.Since(begun) > maxReading {
+				handles, more = handles[:i], true
+				break
 			}
 			if ok {
 				list = append(list, o)
 			}
+			tokens.Progress(ctx)
+		}
+		if more {
+			slog.Warn("the token holds more than is read of it", "class", class, "read", len(handles))
 		}
 	}
 	return list, nil
 }
 
-// find gives the handles of the objects that match a template.
+// find gives the handles of the objects that match a template, of the first so and so many.
 func find(ctx *pkcs11.Ctx, h pkcs11.SessionHandle, template ...*pkcs11.Attribute) ([]pkcs11.ObjectHandle, error) {
+	list, _, err := findSome(ctx, h, maxObjects, template...)
+	return list, err
+}
+
+// findSome gives the handles of the first limit objects that match a template, and whether there are more.
+func findSome(ctx *pkcs11.Ctx, h pkcs11.SessionHandle, limit int, template ...*pkcs11.Attribute) (list []pkcs11.ObjectHandle, more bool, err error) {
 	if err := ctx.FindObjectsInit(h, template); err != nil {
-		return nil, failed("find objects", err)
+		return nil, false, failed("find objects", err)
 	}
 	defer ctx.FindObjectsFinal(h)
-	var list []pkcs11.ObjectHandle
+	const atOnce = 64
 	for {
-		some, _, err := ctx.FindObjects(h, 64)
-		if err != nil {
-			return nil, failed("find objects", err)
+		some, over, err := ctx.FindObjects(h, atOnce)
+		switch {
+		case err != nil:
+			return nil, false, failed("find objects", err)
+		case over:
+			return nil, false, fmt.Errorf("find objects: %d where %d were asked for: %w", len(some), atOnce, tokens.ErrModuleFailed)
+		case len(some) == 0:
+			return list, false, nil
 		}
-		if len(some) == 0 {
-			return list, nil
-		}
-		if list = append(list, some...); len(list) > maxObjects {
-			return nil, fmt.Errorf("find objects: the token claims more than %d", maxObjects)
+		if list = append(list, some...); len(list) > limit {
+			return list[:limit], true, nil
 		}
 	}
 }

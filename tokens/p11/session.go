@@ -158,7 +158,7 @@ func (s *session) changing(ctx context.Context, what string, f func(h pkcs11.Ses
 
 // survey looks at the token with a login.
 func (s *session) survey(h pkcs11.SessionHandle) (*view, error) {
-	list, err := readObjects(s.ctx, h)
+	list, err := readObjects(context.Background(), s.ctx, h)
 	if err != nil {
 		return nil, err
 	}

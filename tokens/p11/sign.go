@@ -15,6 +15,9 @@ import (
 	"github.com/perosign/pero/tokens/gost"
 )
 
+// maxSignature is that of the largest RSA key met, 8192 bits.
+const maxSignature = 1024
+
 // signer is a private key that was found on the token.
 type signer struct {
 	handle  pkcs11.ObjectHandle
@@ -135,6 +138,9 @@ func (s *session) sign(ctx context.Context, id tokens.KeyID, alg tokens.Algorith
 		return nil, err
 	}
 	s.put(h)
+	if len(signature) > maxSignature { // more than the library has: what lay behind it in this process's memory must not leave
+		return nil, fmt.Errorf("a signature of %d octets: %w", len(signature), tokens.ErrModuleFailed)
+	}
 	if k.gost != nil {
 		if err := checkGOST(k.gost, alg, data, signature); err != nil {
 			return nil, err
@@ -292,7 +298,7 @@ func (v *view) key(id tokens.KeyID) *key {
 // ecdsaDER turns r||s, each half the octets (PKCS#11 v2.40 mechanisms, section 2.3.1), into DER SEQUENCE{r, s} (RFC 3279 section 2.2.3).
 func ecdsaDER(raw []byte) ([]byte, error) {
 	if len(raw) == 0 || len(raw)%2 != 0 {
-		return nil, fmt.Errorf("sign: the token's ECDSA signature has %d octets", len(raw))
+		return nil, fmt.Errorf("sign: the token's ECDSA signature has %d octets: %w", len(raw), tokens.ErrModuleFailed)
 	}
 	half := len(raw) / 2
 	return asn1.Marshal(struct{ R, S *big.Int }{new(big.Int).SetBytes(raw[:half]), new(big.Int).SetBytes(raw[half:])})

@@ -33,7 +33,7 @@ type slot struct {
 func (m *Module) Tokens(ctx context.Context) ([]tokens.Token, error) {
 	return wait(ctx, func() ([]tokens.Token, error) {
 		m.rescan(fresh)
-		slots, err := m.slots()
+		slots, err := m.slots(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -45,22 +45,23 @@ func (m *Module) Tokens(ctx context.Context) ([]tokens.Token, error) {
 	})
 }
 
-func (m *Module) slots() (list []slot, err error) {
-	err = m.with(func(ctx *pkcs11.Ctx) error {
-		numbers, err := ctx.GetSlotList(true)
+func (m *Module) slots(ctx context.Context) (list []slot, err error) {
+	err = m.with(func(lib *pkcs11.Ctx) error {
+		numbers, err := lib.GetSlotList(true)
 		if err != nil {
 			return failed("list slots", err)
 		}
 		if len(numbers) > maxSlots {
-			return fmt.Errorf("list slots: %d slots is more than there can be", len(numbers))
+			return fmt.Errorf("list slots: %d slots is more than there can be: %w", len(numbers), tokens.ErrModuleFailed)
 		}
 		slices.Sort(numbers)
 		for _, n := range numbers {
-			if s, ok := m.read(ctx, n); ok {
+			if s, ok := m.read(lib, n); ok {
 				list = append(list, s)
 			}
+			tokens.Progress(ctx)
 		}
-		list = append(list, m.held(ctx, numbers)...)
+		list = append(list, m.held(lib, numbers)...)
 		distinguish(list)
 		return nil
 	})
@@ -167,9 +168,9 @@ func distinguish(list []slot) {
 }
 
 // slot finds a token by its ID.
-func (m *Module) slot(id tokens.ID) (slot, error) {
+func (m *Module) slot(ctx context.Context, id tokens.ID) (slot, error) {
 	find := func() (slot, error) {
-		list, err := m.slots()
+		list, err := m.slots(ctx)
 		if err != nil {
 			return slot{}, err
 		}

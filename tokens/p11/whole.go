@@ -51,7 +51,7 @@ func (s *session) publishKey(h pkcs11.SessionHandle, cka []byte) error {
 		return err
 	}
 	if len(drafts) != 1 {
-		return fmt.Errorf("%d public keys of one pair: %w", len(drafts), tokens.ErrStorage)
+		return fmt.Errorf("%d public keys of one pair: %w", len(drafts), tokens.ErrModuleFailed)
 	}
 	defer s.ctx.DestroyObject(h, drafts[0])
 	draft, _, err := readObject(s.ctx, h, drafts[0], pkcs11.CKO_PUBLIC_KEY)
@@ -84,5 +84,5 @@ func (s *session) keep(h pkcs11.SessionHandle, write func() (pkcs11.ObjectHandle
 		}
 		_ = s.ctx.DestroyObject(h, handle)
 	}
-	return fmt.Errorf("the token does not keep what it took: %w", tokens.ErrStorage)
+	return fmt.Errorf("the token does not keep what it took: %w", tokens.ErrModuleFailed)
 }

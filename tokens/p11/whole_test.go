@@ -31,7 +31,7 @@ func TestCertificateThatTheTokenTore(t *testing.T) {
 
 	testmodule.Control(t, library, "torn 100")
 	another := ca.issue(t, "Иван II", keys[0].Public)
-	require.ErrorIs(t, s.Install(t.Context(), keys[0].ID, [][]byte{another}), tokens.ErrStorage)
+	require.ErrorIs(t, s.Install(t.Context(), keys[0].ID, [][]byte{another}), tokens.ErrModuleFailed)
 	require.Equal(t, 7, testmodule.Calls(t, library, "C_CreateObject"), "not for ever")
 	require.Equal(t, 5, testmodule.Calls(t, library, "C_DestroyObject"))
 }

@@ -70,7 +70,7 @@ async function inPage(page, agent, f, arg = {}) {
 }
 
 // failure turns a PeroError into data.
-const failing = `async (p) => { try { await p; return null; } catch (e) { return { name: e.name, reason: e.reason, state: e.state, member: e.member, message: e.message }; } }`;
+const failing = `async (p) => { try { await p; return null; } catch (e) { return { name: e.name, reason: e.reason, state: e.state, member: e.member, outcome: e.outcome, message: e.message }; } }`;
 
 describe('a page that may reach the agent', () => {
   let agent;
@@ -193,14 +193,16 @@ describe('a page that may reach the agent', () => {
         await caught(pero.sign({ certificate, documents: [] })),
         await caught(pero.sign({ certificate, documents: [{ name: 'a', digest: { algorithm: 'sha1', value: new Uint8Array(20) } }] })),
         await caught(pero.requestAccess({ purpose: 'no' })),
+        await caught(pero.requestAccess({ purpose: 'crash' })),
       ];
       pero.close();
       return errors;
     }, { failing });
-    assert.deepEqual(got.map((e) => [e.name, e.reason, e.member]), [
-      ['PeroError', 'bad_request', 'documents'],
-      ['PeroError', 'algorithm_unsupported', 'documents[0].digest.algorithm'],
-      ['PeroError', 'access_denied', undefined],
+    assert.deepEqual(got.map((e) => [e.name, e.reason, e.member, e.outcome]), [
+      ['PeroError', 'bad_request', 'documents', undefined],
+      ['PeroError', 'algorithm_unsupported', 'documents[0].digest.algorithm', undefined],
+      ['PeroError', 'access_denied', undefined, undefined],
+      ['PeroError', 'module_crashed', undefined, 'unknown'],
     ]);
     assert.equal(got[2].message, 'Not this site.');
   });

@@ -15,6 +15,7 @@ export async function signOne(signal: AbortSignal): Promise<Uint8Array | Blob | 
     return signed.signature;
   } catch (e) {
     if (e instanceof PeroError && e.reason === 'user_cancelled') return undefined;
+    if (e instanceof PeroError && e.outcome === 'unknown') console.log('look first', e.message);
     throw e;
   }
 }

@@ -22,7 +22,8 @@
 //	                    gost512 (TC26-512-A), none. Another KIND hides that of the one before. Keys made later are there always.
 //	raw 0|1             [1] the CKA_VALUE of a GOST public key is X || Y, as Rutoken has it; 0: in a DER OCTET STRING, as OpenSC has it
 //	nodigest 0|1        [0] CKA_GOSTR3411_PARAMS of GOST keys cannot be read
-//	signature HOW       [right] how GOST signatures come: right, swapped (r || s), reversed (all octets), little (each half), wrong
+//	signature HOW       [right] how signatures come: right, wrong, other (of a key that is not there), and of GOST keys swapped (r || s),
+//	                    reversed (all octets), little (each half)
 //	old 0|1             [0] it lists the GOST mechanisms of 2001 only
 //	pin TEXT            [1234] 4 to 16 octets
 //	tries N             [3] wrong PINs until it locks
@@ -37,9 +38,23 @@
 //	neighbour 0|1       [0] a second reader, before this one, whose card cannot be read
 //	sessions N          [0] how many can be open; 0: enough
 //	torn N              [0] the first N calls of C_CreateObject say CKR_OK and leave out CKA_VALUE and CKA_SUBJECT
+//	reader TEXT         [Test reader] the slot's description
+//	many N              [0] the certificate of 01 is there N times more
+//	large N             [0] ... and once more with a CKA_VALUE of N octets
 //	crash FUNCTION      abort() when it is called: "crash C_Sign"
+//	segv FUNCTION       SIGSEGV
+//	exit FUNCTION       exit(0): the library ends the process
 //	hang FUNCTION       it does not return while the line stands
+//	spin FUNCTION       it does not return, and is busy with it
+//	slow FUNCTION MS    it takes so many milliseconds more
+//	crashafter FUNCTION abort() when its work is done; hangafter FUNCTION: it does not return then
+//	print FUNCTION N    N octets on the standard output, without an end of line, and N on the standard error, with many and with what is no text
 //	fail FUNCTION CODE  it returns CODE: "fail C_GenerateKeyPair 0x31"
+//	count FUNCTION N [M]  C_GetSlotList, C_GetMechanismList, C_FindObjects or C_Sign says that there are N, or so many octets, and M when it is
+//	                    called with the room; the room is what it was told, the contents are what there is
+//	length ATTRIBUTE N [M]  likewise C_GetAttributeValue of one attribute: "length 0x11 0x10000000000"
+//
+// A value of TEXT is taken as it is, UTF-8 or not.
 //
 // A context-specific login is called C_Login(CKU_CONTEXT_SPECIFIC) in such lines. Beside the control file the module keeps what outlives a
 // process: CONTROL.objects (a folder), CONTROL.tries (the count of wrong PINs, as a card does, so all processes see it), CONTROL.KIND.pem

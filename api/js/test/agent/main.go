@@ -72,6 +72,8 @@ func (s *script) before(ctx context.Context, c api.Caller, method string, params
 		switch p.Purpose {
 		case "no":
 			return &api.Error{Reason: api.AccessDenied, Message: "Not this site."}
+		case "crash":
+			return &api.Error{Reason: api.ModuleCrashed, Message: "Nobody knows.", Outcome: api.OutcomeUnknown}
 		case "wait":
 			<-ctx.Done()
 			s.mu.Lock()

@@ -48,7 +48,7 @@ CK_RV C_GetMechanismList(CK_SLOT_ID slot, CK_MECHANISM_TYPE *list, CK_ULONG *cou
 		if (list && n < room) list[n] = mechanisms[i].type;
 		n++;
 	}
-	*count = n;
+	*count = claim("C_GetMechanismList", list != NULL, n);
 	return list && room < n ? CKR_BUFFER_TOO_SMALL : CKR_OK;
 }
 

@@ -28,6 +28,7 @@ void leave(int *held) {
 	(void)held;
 	if (shared >= 0) close(shared);
 	pthread_mutex_unlock(&lock);
+	faulted();
 }
 
 CK_RV C_Initialize(void *arguments) {
@@ -63,7 +64,7 @@ CK_RV C_GetSlotList(CK_BBOOL present, CK_SLOT_ID *list, CK_ULONG *count) {
 	if (number("neighbour", 0)) slots[n++] = NEIGHBOUR;
 	if (!present || number("present", 1)) slots[n++] = THE_SLOT;
 	CK_ULONG room = *count;
-	*count = n;
+	*count = claim("C_GetSlotList", list != NULL, n);
 	if (list && room < n) return CKR_BUFFER_TOO_SMALL;
 	if (list) memcpy(list, slots, n * sizeof *slots);
 	return CKR_OK;
@@ -73,7 +74,7 @@ CK_RV C_GetSlotInfo(CK_SLOT_ID slot, CK_SLOT_INFO *i) {
 	ENTER("C_GetSlotInfo");
 	if (slot != THE_SLOT && slot != NEIGHBOUR) return CKR_SLOT_ID_INVALID;
 	memset(i, 0, sizeof *i);
-	field(i->slotDescription, 64, NULL, slot == NEIGHBOUR ? "Bad reader" : "Test reader");
+	field(i->slotDescription, 64, slot == NEIGHBOUR ? NULL : "reader", slot == NEIGHBOUR ? "Bad reader" : "Test reader");
 	field(i->manufacturerID, 32, NULL, "Pero");
 	i->flags = CKF_REMOVABLE_DEVICE | CKF_HW_SLOT | (slot == NEIGHBOUR || number("present", 1) ? CKF_TOKEN_PRESENT : 0);
 	return CKR_OK;

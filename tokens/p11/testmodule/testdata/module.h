@@ -26,6 +26,14 @@ long number(const char *name, long otherwise);
 void field(unsigned char *to, size_t n, const char *name, const char *otherwise);
 CK_RV enter(const char *function);
 
+// fault.c
+
+void fault(const char *function);
+void faulted(void);
+CK_ULONG claim(const char *function, int reading, CK_ULONG truth);
+CK_ULONG claim_length(CK_ATTRIBUTE_TYPE, int reading, CK_ULONG truth);
+EVP_PKEY *another(EVP_PKEY *);
+
 // module.c: one call at a time, in this process and among all that share the control file.
 
 extern int initialized;
@@ -56,6 +64,13 @@ CK_ATTRIBUTE *object_get(object *, CK_ATTRIBUTE_TYPE);
 CK_ULONG object_number(object *, CK_ATTRIBUTE_TYPE, CK_ULONG otherwise);
 CK_RV object_store(object *);
 object *object_load(CK_OBJECT_HANDLE);  // NULL: there is none, or it does not show itself now
+
+// fault.c: objects that are there so and so often, beside those of the files
+
+CK_ULONG crowd(void);
+CK_OBJECT_HANDLE crowd_handle(CK_ULONG);
+CK_OBJECT_HANDLE crowd_original(CK_OBJECT_HANDLE);
+void crowd_dress(object *);
 
 // session.c
 

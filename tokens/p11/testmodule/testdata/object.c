@@ -97,7 +97,7 @@ CK_RV object_store(object *o) {
 
 static object *object_read(CK_OBJECT_HANDLE h) {
 	char name[4300];
-	name_of(name, sizeof name, h);
+	name_of(name, sizeof name, crowd_original(h));
 	FILE *f = fopen(name, "r");
 	if (!f) return NULL;
 	static char value[LARGEST];
@@ -107,6 +107,7 @@ static object *object_read(CK_OBJECT_HANDLE h) {
 	while (fread(&a.type, sizeof a.type, 1, f) == 1 && fread(&a.ulValueLen, sizeof a.ulValueLen, 1, f) == 1 && a.ulValueLen <= LARGEST &&
 		fread(value, 1, a.ulValueLen, f) == a.ulValueLen) object_set(o, a.type, value, a.ulValueLen);
 	fclose(f);
+	crowd_dress(o);
 	return o;
 }
 
@@ -169,7 +170,7 @@ CK_RV C_GetAttributeValue(CK_SESSION_HANDLE h, CK_OBJECT_HANDLE handle, CK_ATTRI
 		CK_RV e = attribute(o, list[i].type, &a);
 		if (!e && list[i].pValue && list[i].ulValueLen < a.ulValueLen) e = CKR_BUFFER_TOO_SMALL;
 		if (!e && list[i].pValue) memcpy(list[i].pValue, a.pValue, a.ulValueLen);
-		list[i].ulValueLen = e ? CK_UNAVAILABLE_INFORMATION : a.ulValueLen;
+		list[i].ulValueLen = e ? CK_UNAVAILABLE_INFORMATION : claim_length(list[i].type, list[i].pValue != NULL, a.ulValueLen);
 		if (e) result = e;
 	}
 	object_free(o);
@@ -192,13 +193,17 @@ CK_RV C_FindObjectsInit(CK_SESSION_HANDLE h, CK_ATTRIBUTE *list, CK_ULONG count)
 	CK_OBJECT_HANDLE there[4096];
 	CK_ULONG n = handles(there, 4096);
 	free(s->found);
-	s->found = calloc(n + 1, sizeof *s->found);
+	CK_ULONG more = crowd();
+	s->found = calloc(n + more + 1, sizeof *s->found);
 	s->finding = 1, s->next = s->hits = 0;
 	for (CK_ULONG i = 0; i < n; i++) {
 		object *o = object_load(there[i]);
 		if (o && matches(o, list, count)) s->found[s->hits++] = there[i];
 		object_free(o);
 	}
+	object *one = more ? object_load(crowd_original(crowd_handle(0))) : NULL;
+	if (one && matches(one, list, count)) for (CK_ULONG i = 0; i < more; i++) s->found[s->hits++] = crowd_handle(i);
+	object_free(one);
 	return CKR_OK;
 }
 
@@ -207,6 +212,7 @@ CK_RV C_FindObjects(CK_SESSION_HANDLE h, CK_OBJECT_HANDLE *list, CK_ULONG max, C
 	SESSION(h);
 	if (!s->finding) return CKR_OPERATION_NOT_INITIALIZED;
 	for (*count = 0; s->next < s->hits && *count < max; (*count)++) list[*count] = s->found[s->next++];
+	*count = claim("C_FindObjects", *count > 0, *count);
 	return CKR_OK;
 }
 

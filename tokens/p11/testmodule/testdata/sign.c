@@ -44,14 +44,21 @@ static void turn(unsigned char *p, size_t n) {
 	for (size_t i = 0; i < n / 2; i++) { unsigned char c = p[i]; p[i] = p[n - 1 - i], p[n - 1 - i] = c; }
 }
 
-// spoil does to a GOST signature what the control file says.
-static void spoil(unsigned char *p, size_t n) {
-	char how[16] = "right";
-	setting("signature", NULL, how, sizeof how);
+// how_signed says how signatures come.
+static const char *how_signed(void) {
+	static char how[16];
+	if (!setting("signature", NULL, how, sizeof how)) strcpy(how, "right");
+	return how;
+}
+
+// spoil does to a signature what the control file says.
+static void spoil(unsigned char *p, size_t n, int is_gost) {
+	const char *how = how_signed();
+	if (!strcmp(how, "wrong")) p[n / 2] ^= 1;
+	if (!is_gost) return;
 	if (!strcmp(how, "reversed")) turn(p, n);  // each half with its least octet first, r before s
 	if (!strcmp(how, "little")) turn(p, n / 2), turn(p + n / 2, n / 2);
 	if (!strcmp(how, "swapped")) turn(p, n), turn(p, n / 2), turn(p + n / 2, n / 2);
-	if (!strcmp(how, "wrong")) p[n / 2] ^= 1;
 }
 
 // prepare gives libcrypto's context for the operation of a session, and the digest where the mechanism makes it.
@@ -85,7 +92,7 @@ CK_RV C_Sign(CK_SESSION_HANDLE h, unsigned char *data, CK_ULONG length, unsigned
 	SESSION(h);
 	if (s->what != SIGN) return CKR_OPERATION_NOT_INITIALIZED;
 	CK_ULONG want = signature_size(s->key), room = *size;
-	*size = want;
+	*size = claim("C_Sign", signature != NULL, want);
 	if (!signature) return CKR_OK;
 	if (room < want) return CKR_BUFFER_TOO_SMALL;
 	unsigned char out[1024], digest[64];
@@ -93,6 +100,11 @@ CK_RV C_Sign(CK_SESSION_HANDLE h, unsigned char *data, CK_ULONG length, unsigned
 	CK_RV e = !logged_in || (number("always", 0) && !s->confirmed) ? CKR_USER_NOT_LOGGED_IN : fits(s, length) ? CKR_OK : CKR_DATA_LEN_RANGE;
 	if (!e) {
 		EVP_PKEY *key = key_of(s->key);
+		if (!strcmp(how_signed(), "other")) {
+			EVP_PKEY *mine = key;
+			key = another(mine);
+			EVP_PKEY_free(mine);
+		}
 		EVP_PKEY_CTX *c = prepare(s, key, &data, &length, digest);
 		if (!c || EVP_PKEY_sign(c, out, &n, data, length) <= 0) e = CKR_GENERAL_ERROR;
 		EVP_PKEY_CTX_free(c);
@@ -104,10 +116,8 @@ CK_RV C_Sign(CK_SESSION_HANDLE h, unsigned char *data, CK_ULONG length, unsigned
 		BN_bn2binpad(ECDSA_SIG_get0_r(sig), signature, 32);
 		BN_bn2binpad(ECDSA_SIG_get0_s(sig), signature + 32, 32);
 		ECDSA_SIG_free(sig);
-	} else if (!e) {
-		if (mechanism_of(s->mechanism, 0)->key != CKK_RSA) spoil(out, n);
-		memcpy(signature, out, want);
-	}
+	} else if (!e) memcpy(signature, out, want);
+	if (!e) spoil(signature, want, s->mechanism != CKM_ECDSA && mechanism_of(s->mechanism, 0)->key != CKK_RSA);
 	session_stop(s);
 	return e;
 }
