@@ -43,6 +43,7 @@ type call struct {
 	limit    time.Duration
 	deadline time.Time // zero: none
 	event    func()    // of a watch
+	person   bool      // a person is being waited for
 	acts     bool      // the token may be changed or a PIN counted: without an answer nobody knows whether it was
 }
 
@@ -136,7 +137,7 @@ func (c *child) take(number uint32, k kind, body []byte) error {
 			return err
 		}
 		limit := w.limit
-		if person {
+		if w.person = person; person {
 			limit = c.limits.person + c.limits.login // the child ends its window by itself; this is for one that does not
 		}
 		w.deadline = time.Now().Add(limit)
@@ -244,11 +245,12 @@ func (c *child) fail(err error) {
 	if !first {
 		return
 	}
-	if crashed {
+	switch {
+	case !crashed:
+		err = errStopped
+	case !errors.Is(err, tokens.ErrRemoved): // of a removal the library is not accused
 		err = fmt.Errorf("%w: %w", tokens.ErrModuleCrashed, err)
 		c.crashed(err)
-	} else {
-		err = errStopped
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -24,7 +24,7 @@ import (
 // hurried are limits for a library that hangs: short, and long enough for an honest step on a machine that is busy.
 var hurried = limits{
 	list: 2 * time.Second, load: 3 * time.Second, login: 3 * time.Second, sign: 3 * time.Second, generate: 3 * time.Second, close: 3 * time.Second,
-	silence: 15 * time.Second, person: time.Minute, tick: 20 * time.Millisecond, grace: 200 * time.Millisecond,
+	silence: 15 * time.Second, person: time.Minute, tick: 20 * time.Millisecond, look: 2 * time.Second, grace: 200 * time.Millisecond,
 }
 
 // hurt is a module with a fault, in real children.
@@ -319,7 +319,9 @@ func TestNamesThatAreNoText(t *testing.T) {
 // Whoever crashes again and again rests for ever longer, and is not started at all for some minutes in the end. Another module is not
 // concerned.
 func TestCircuitOfAModuleThatKeepsCrashing(t *testing.T) {
-	h := newHurt(t, limits{}, "segv C_Initialize")
+	l := limits{}.orDefault()
+	l.rest = 0 // nobody waits for the end of a pause
+	h := newHurt(t, l, "segv C_Initialize")
 	sound := newHurt(t, limits{})
 	var pauses []time.Duration
 	for range manyCrashes {

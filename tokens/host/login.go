@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/perosign/pero/tokens"
 )
@@ -13,6 +14,7 @@ import (
 type login struct {
 	store *Store
 	child *child
+	token tokens.ID
 	wrote atomic.Bool // or may have: the outcome of a call that failed is unknown
 	once  sync.Once
 	err   error // of Close
@@ -21,7 +23,7 @@ type login struct {
 func (l *login) Sign(ctx context.Context, key tokens.KeyID, alg tokens.Algorithm, digest []byte) ([]byte, error) {
 	var e encoder
 	signRequest{key, alg, digest}.encode(&e)
-	body, err := l.child.call(ctx, kindSign, l.child.limits.sign, e.b)
+	body, err := l.call(ctx, kindSign, l.child.limits.sign, e.b)
 	if err != nil {
 		return nil, err
 	}
@@ -30,13 +32,17 @@ func (l *login) Sign(ctx context.Context, key tokens.KeyID, alg tokens.Algorithm
 	return signature, l.child.shape(d.done())
 }
 
+func (l *login) call(ctx context.Context, k kind, limit time.Duration, body []byte) ([]byte, error) {
+	return l.store.callOn(ctx, l.child, l.token, k, limit, body)
+}
+
 func (l *login) Generate(ctx context.Context, spec tokens.KeySpec) (tokens.Key, error) {
 	var e encoder
 	for _, s := range []string{string(spec.ID), string(spec.Algorithm), spec.Label} {
 		e.text(s)
 	}
 	l.wrote.Store(true)
-	body, err := l.child.call(ctx, kindGenerate, l.child.limits.generate, e.b)
+	body, err := l.call(ctx, kindGenerate, l.child.limits.generate, e.b)
 	if err != nil {
 		return tokens.Key{}, err
 	}
@@ -60,7 +66,7 @@ func (l *login) Delete(ctx context.Context, key tokens.KeyID) error {
 
 func (l *login) do(ctx context.Context, k kind, body []byte) error {
 	l.wrote.Store(true)
-	body, err := l.child.call(ctx, k, l.child.limits.sign, body)
+	body, err := l.call(ctx, k, l.child.limits.sign, body)
 	if err != nil {
 		return err
 	}
@@ -68,7 +74,7 @@ func (l *login) do(ctx context.Context, k kind, body []byte) error {
 }
 
 func (l *login) Keys(ctx context.Context) ([]tokens.Key, error) {
-	body, err := l.child.call(ctx, kindKeys, l.child.limits.sign, nil)
+	body, err := l.call(ctx, kindKeys, l.child.limits.sign, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +87,7 @@ func (l *login) Keys(ctx context.Context) ([]tokens.Key, error) {
 func (l *login) Close() error {
 	l.once.Do(func() {
 		_, l.err = l.child.call(context.Background(), kindClose, l.child.limits.close, nil)
-		if errors.Is(l.err, tokens.ErrModuleCrashed) || errors.Is(l.err, errStopped) {
+		if errors.Is(l.err, tokens.ErrModuleCrashed) || errors.Is(l.err, tokens.ErrRemoved) || errors.Is(l.err, errStopped) {
 			l.err = nil // no process, no login
 		}
 		l.child.stop()

@@ -43,6 +43,8 @@ type limits struct {
 	person   time.Duration // one window
 	tick     time.Duration // of the watchdog
 	grace    time.Duration // between "stop" and the kill
+	look     time.Duration // after which it is looked whether the token of a call is still there, and again
+	rest     time.Duration // after a crash that is waited for by whoever asks for the list
 	spare    time.Duration // that a child waits for the act it was started for
 	next     time.Duration // that one waits for an act that may follow another
 }
@@ -51,7 +53,7 @@ func (l limits) orDefault() limits {
 	if l == (limits{}) {
 		return limits{
 			list: 5 * time.Second, load: 5 * time.Second, login: time.Minute, sign: 2 * time.Minute, generate: 5 * time.Minute, close: 10 * time.Second,
-			silence: 15 * time.Second, person: personTime, tick: time.Second, grace: time.Second, spare: 3 * time.Second, next: 20 * time.Second,
+			silence: 15 * time.Second, person: personTime, tick: time.Second, grace: time.Second, look: 2 * time.Second, rest: firstPause, spare: 3 * time.Second, next: 20 * time.Second,
 		}
 	}
 	return l

@@ -63,7 +63,7 @@ func (s *Store) Close() error {
 
 // Tokens lists the tokens present.
 func (s *Store) Tokens(ctx context.Context) ([]tokens.Token, error) {
-	c, err := s.listing()
+	c, err := s.listing(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func (s *Store) Tokens(ctx context.Context) ([]tokens.Token, error) {
 
 // Objects lists what can be seen of a token without its PIN.
 func (s *Store) Objects(ctx context.Context, id tokens.ID) ([]tokens.Key, []tokens.Certificate, error) {
-	c, err := s.listing()
+	c, err := s.listing(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -102,11 +102,11 @@ func (s *Store) Open(ctx context.Context, id tokens.ID, p tokens.Prompt) (tokens
 	var e encoder
 	e.text(string(id))
 	encodePrompt(&e, p)
-	if _, err := c.call(ctx, kindOpen, s.options.limits.login, e.b); err != nil {
+	if _, err := s.callOn(ctx, c, id, kindOpen, s.options.limits.login, e.b); err != nil {
 		c.stop()
 		return nil, fmt.Errorf("%s: open: %w", s.options.Module.Name, err)
 	}
-	return &login{store: s, child: c}, nil
+	return &login{store: s, child: c, token: id}, nil
 }
 
 // Backup copies a file carrier; see tokens.Archive.
@@ -217,9 +217,19 @@ func (s *Store) act() (*child, error) {
 	return s.start()
 }
 
-// listing gives the child that lists and watches; it is started when there is none and no pause lasts.
-func (s *Store) listing() (*child, error) {
+// listing gives the child that lists and watches; it is started when there is none and no pause lasts. The first pause after a crash is waited for: a
+// library that hangs over a card that was pulled out answers when it is started anew.
+func (s *Store) listing(ctx context.Context) (*child, error) {
 	s.mu.Lock()
+	if wait := time.Until(s.breaker.until); wait > 0 && wait <= s.options.limits.rest {
+		s.mu.Unlock()
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(wait):
+		}
+		s.mu.Lock()
+	}
 	defer s.mu.Unlock()
 	if s.lister != nil && !s.lister.dead() {
 		return s.lister, nil

@@ -22,7 +22,7 @@ const cardID tokens.ID = "0123456789abcdef0123456789abcdef"
 // quick are limits for tests in which something hangs.
 var quick = limits{
 	list: 300 * time.Millisecond, load: time.Second, login: 300 * time.Millisecond, sign: 300 * time.Millisecond, generate: 300 * time.Millisecond,
-	close: 300 * time.Millisecond, silence: 300 * time.Millisecond, person: 5 * time.Second, tick: 20 * time.Millisecond, grace: 200 * time.Millisecond,
+	close: 300 * time.Millisecond, silence: 300 * time.Millisecond, person: 5 * time.Second, tick: 20 * time.Millisecond, look: 200 * time.Millisecond, grace: 200 * time.Millisecond,
 }
 
 func newStore(t *testing.T, path string, answers ...string) (*Store, *log) {

@@ -68,7 +68,7 @@ func (s *Store) watch(ctx context.Context) {
 	}()
 	changed := make(chan struct{}, 1)
 	for again := false; ; again = true {
-		c, err := s.listing()
+		c, err := s.listing(ctx)
 		if err == nil {
 			if again {
 				s.tell()

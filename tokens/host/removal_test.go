@@ -1,0 +1,58 @@
+package host
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/perosign/pero/tokens"
+	"github.com/perosign/pero/tokens/p11/testmodule"
+)
+
+// A library that never returns from a signature whose card was pulled out is ended when the card is seen to be gone, not when its time is up; the library
+// is not accused, and the card works when it comes back.
+func TestCardPulledOutOfALibraryThatHangs(t *testing.T) {
+	l := limits{}.orDefault()
+	l.look, l.sign = 100*time.Millisecond, time.Hour
+	h := newHurt(t, l)
+	token, _, step, err := h.list(t.Context())
+	require.NoError(t, err, step)
+	s, err := h.Open(t.Context(), token.ID, tokens.Prompt{Act: tokens.ActSign, Language: "en"})
+	require.NoError(t, err)
+	testmodule.Control(t, h.library, "hang C_Sign")
+	result := make(chan error, 1)
+	go func() {
+		_, err := s.Sign(t.Context(), "01", SHA256ECDSA, make([]byte, 32))
+		result <- err
+	}()
+	require.Eventually(t, func() bool { return testmodule.Calls(t, h.library, "C_Sign") == 1 }, time.Minute, 10*time.Millisecond)
+	select {
+	case err := <-result:
+		require.Fail(t, "it hangs while the card is there", "%v", err)
+	case <-time.After(5 * l.look):
+	}
+	testmodule.Control(t, h.library, "hang C_Sign", "present 0")
+	err = <-result
+	require.ErrorIs(t, err, tokens.ErrRemoved)
+	require.ErrorIs(t, err, tokens.ErrOutcomeUnknown)
+	require.NotErrorIs(t, err, tokens.ErrModuleCrashed)
+	require.NoError(t, s.Close())
+	require.NoError(t, h.breaker.allow(time.Now()))
+
+	testmodule.Control(t, h.library)
+	_, _, step, err = h.list(t.Context())
+	require.NoError(t, err, step)
+	require.Equal(t, 1, testmodule.Calls(t, h.library, "C_Sign"), "nothing was signed again")
+}
+
+// Whoever lists tokens just after a crash waits for the first pause and is told what is so, not that there was a crash.
+func TestListingWaitsForTheFirstPause(t *testing.T) {
+	h := newHurt(t, limits{}, "segv C_GetSlotList")
+	_, err := h.Tokens(t.Context())
+	require.ErrorIs(t, err, tokens.ErrModuleCrashed)
+	testmodule.Control(t, h.library)
+	list, err := h.Tokens(t.Context())
+	require.NoError(t, err)
+	require.Len(t, list, 1)
+}
