@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -114,7 +115,11 @@ func onCarriers(ctx context.Context) (rows []row, err error) {
 func agentOf(ctx context.Context, s *scene, modules ...testbench.Carrier) *api.Client {
 	repository, err := os.Getwd()
 	must(s, err)
-	st := &stage{dir: s.TempDir(), repository: repository, pero: filepath.Join(repository, "bin/pero"), addr: "127.0.0.1:14741"}
+	st := &stage{dir: s.TempDir(), repository: repository, pero: filepath.Join(repository, "bin/pero")}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(s, err)
+	st.addr = l.Addr().String()
+	must(s, l.Close())
 	must(s, st.run(ctx, "go", "build", "-o", st.path("pinentry"), "./agent/window/pinentrytest/pinentry"))
 	must(s, os.WriteFile(st.path("answers"), []byte("pin "+testbench.PIN+"\n"), 0o600))
 	config := fmt.Sprintf("listen = %q\n[window]\npinentry = %q\n[files]\nfolder = %q\n[sites]\nallow = [%q]\n", st.addr, st.path("pinentry"), st.path("keys"), origin)
@@ -212,6 +217,7 @@ func enumeration(ctx context.Context, s *scene, readers *testbench.Readers) (row
 		testbench.Fill(s, c, n)
 		measure("SoftHSM", c, n)
 	}
+	must(s, os.Unsetenv("SOFTHSM2_CONF")) // the soft token is not to be in the list of the cards
 	for _, n := range []int{1, 10, 24} {
 		card := readers.Insert(s, 0, piv.WithCertificates("Ivanov Ivan", n))
 		measure("PIV card by OpenSC", testbench.Carrier{Name: "OpenSC", Path: testbench.OpenSCLibrary, Label: "Ivanov Ivan 1"}, n)

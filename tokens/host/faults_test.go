@@ -275,7 +275,7 @@ func TestASlowCardHasNotCrashed(t *testing.T) {
 	h := newHurt(t, l, "many 20")
 	all, err := h.Tokens(t.Context())
 	require.NoError(t, err)
-	testmodule.Control(t, h.library, "many 20", "slow C_GetAttributeValue 30")
+	testmodule.Control(t, h.library, "many 20", "slow C_GetAttributeValue 60")
 	begun := time.Now()
 	_, certificates, err := h.Objects(t.Context(), all[0].ID)
 	require.NoError(t, err)

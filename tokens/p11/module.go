@@ -35,6 +35,7 @@ type Module struct {
 	library string // CK_INFO.manufacturerID
 	quirks  cards.Quirks
 	started time.Time // of the last C_Initialize
+	trouble error     // of one that failed
 
 	mu        sync.Mutex
 	sessions  map[uint]*session // live logins by slot
@@ -57,6 +58,9 @@ func (m *Module) Close() error {
 	return nil
 }
 
+// settling is how long a library that could not initialise is left alone: one without its TPM or its service takes its time to say so, at each listing.
+const settling = 5 * time.Second
+
 // start loads and initialises the library; m.life is held for writing.
 func (m *Module) start() error {
 	if m.ended {
@@ -65,6 +69,9 @@ func (m *Module) start() error {
 	if m.ctx != nil {
 		return nil
 	}
+	if m.trouble != nil && time.Since(m.started) < settling {
+		return m.trouble
+	}
 	ctx := pkcs11.New(m.cfg.Path)
 	if ctx == nil {
 		return fmt.Errorf("load %s: not a PKCS#11 module for this machine", m.cfg.Path)
@@ -72,8 +79,10 @@ func (m *Module) start() error {
 	// CKR_CRYPTOKI_ALREADY_INITIALIZED is normal when another component of the process (crypto11, a p11-kit proxy) was first.
 	if err := ctx.Initialize(m.parameters()...); err != nil && !is(err, pkcs11.CKR_CRYPTOKI_ALREADY_INITIALIZED) {
 		ctx.Destroy()
-		return failed("initialise "+m.cfg.Name, err)
+		m.trouble, m.started = failed("initialise "+m.cfg.Name, err), time.Now()
+		return m.trouble
 	}
+	m.trouble = nil
 	if info, err := ctx.GetInfo(); err == nil {
 		m.library, m.quirks = info.ManufacturerID, cards.QuirksOf(info.ManufacturerID)
 	}
@@ -165,8 +174,8 @@ func (m *Module) Prepare(ctx context.Context, id tokens.ID) error {
 // attach hands the library over to crypto11 and reports whether it was started anew. C_Initialize is crypto11's own affair: it fails
 // when somebody else was first.
 func (m *Module) attach(at slot) bool {
-	if limit := at.info.MaxSessionCount; limit > 0 && limit < 5 || m.cfg.Parameters != "" {
-		return false // crypto11 keeps one session for itself and takes another, such a token has none to spare; and it hands on no parameters
+	if limit := at.info.MaxSessionCount; limit > 0 && limit < 5 || m.cfg.Parameters != "" || !at.token.Writable {
+		return false // crypto11 keeps one session for itself and takes another, such a token has none to spare; it hands on no parameters; it only makes keys
 	}
 	m.life.Lock()
 	defer m.life.Unlock()

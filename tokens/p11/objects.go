@@ -136,17 +136,41 @@ func findSome(ctx *pkcs11.Ctx, h pkcs11.SessionHandle, limit int, template ...*p
 	}
 }
 
-// reader reads attributes of one object, one at a time: a module fails the whole template for one attribute that it does not know.
+// reader reads attributes of one object.
 type reader struct {
 	ctx    *pkcs11.Ctx
 	h      pkcs11.SessionHandle
 	handle pkcs11.ObjectHandle
+	ahead  map[uint][]byte
 	gone   error // the token went away meanwhile
+}
+
+// fetch reads several attributes in one go. A module fails the whole for one that it does not know; then each is read by itself.
+func (r *reader) fetch(attributes ...uint) {
+	template := make([]*pkcs11.Attribute, len(attributes))
+	for i, a := range attributes {
+		template[i] = pkcs11.NewAttribute(a, nil)
+	}
+	list, err := r.ctx.GetAttributeValue(r.h, r.handle, template)
+	if err != nil || len(list) != len(attributes) {
+		return
+	}
+	if r.ahead == nil {
+		r.ahead = map[uint][]byte{}
+	}
+	for i, a := range attributes {
+		if len(list[i].Value) <= maxAttribute {
+			r.ahead[a] = list[i].Value
+		}
+	}
 }
 
 func (r *reader) octets(attribute uint) []byte {
 	if r.gone != nil {
 		return nil
+	}
+	if value, ok := r.ahead[attribute]; ok {
+		return value
 	}
 	list, err := r.ctx.GetAttributeValue(r.h, r.handle, []*pkcs11.Attribute{pkcs11.NewAttribute(attribute, nil)})
 	if is(err, pkcs11.CKR_DEVICE_REMOVED) || is(err, pkcs11.CKR_SESSION_HANDLE_INVALID) || is(err, pkcs11.CKR_TOKEN_NOT_PRESENT) {
@@ -190,6 +214,14 @@ func (r *reader) flag(attribute uint, otherwise bool) bool {
 // readObject reads one object; false for one that Pero has no use for.
 func readObject(ctx *pkcs11.Ctx, h pkcs11.SessionHandle, handle pkcs11.ObjectHandle, class uint) (o object, ok bool, err error) {
 	r := &reader{ctx: ctx, h: h, handle: handle}
+	switch class {
+	case pkcs11.CKO_CERTIFICATE:
+		r.fetch(pkcs11.CKA_ID, pkcs11.CKA_CERTIFICATE_TYPE, pkcs11.CKA_VALUE)
+	case pkcs11.CKO_PUBLIC_KEY:
+		r.fetch(pkcs11.CKA_ID, pkcs11.CKA_KEY_TYPE, pkcs11.CKA_LABEL)
+	case pkcs11.CKO_PRIVATE_KEY:
+		r.fetch(pkcs11.CKA_ID, pkcs11.CKA_KEY_TYPE, pkcs11.CKA_LABEL, pkcs11.CKA_SIGN, pkcs11.CKA_ALWAYS_AUTHENTICATE)
+	}
 	o = object{handle: handle, class: class, id: r.octets(pkcs11.CKA_ID)}
 	if len(o.id) > maxID {
 		return o, false, r.gone
