@@ -2,20 +2,22 @@
 #include "dialog.h"
 #include "_cgo_export.h"
 
-enum { COLUMNS = 78, ROWS = 14 }; /* of text: the window's width, the list's height */
+enum { COLUMNS = 96, ROWS = 14 }; /* of text: the window's width, the list's height */
 
 static struct {
-	GtkWidget *window, *head, *body, *foot, *details, *scroller, *lines, *phrase, *hint, *pin[2], *ok, *cancel, *block;
+	GtkWidget *window, *head, *body, *foot, *details, *scroller, *view, *lines, *hint, *pin[2], *ok, *cancel, *block;
 	GtkListStore *items;
 	char *unequal, *wait, *caps_lock, *layout;
 	gboolean differed, digests;
-	int rows, named, character, line;
+	int named, character, line;
 	guint timer;
 } d;
 
 static const char css[] =
 	".who { font-size: 1.25em; font-weight: bold; }"
 	".site { font-family: monospace; font-size: 1.1em; }"
+	".act { font-size: 1.1em; }"
+	".name { opacity: 0.8; }"
 	".trouble { padding: 10px 12px; border: 2px solid @warning_color; border-radius: 6px; }"
 	".trouble label { font-weight: bold; }"
 	".foot { border-top: 1px solid @borders; }"
@@ -48,10 +50,19 @@ static GtkWidget *box(int spacing, int margin) {
 	return b;
 }
 
+/* A name that is broken into lines gets no hyphens, which it does not have. */
+static PangoAttrList *no_hyphens(void) {
+	PangoAttrList *marks = pango_attr_list_new();
+	pango_attr_list_insert(marks, pango_attr_insert_hyphens_new(FALSE));
+	return marks;
+}
+
 /* A label never reads markup and never cuts: it goes on in the next line. */
 static GtkWidget *label(const char *text, PangoWrapMode wrap) {
 	GtkWidget *l = gtk_label_new(text);
-	g_object_set(l, "wrap", TRUE, "wrap-mode", wrap, "xalign", 0.0, "max-width-chars", COLUMNS, NULL);
+	PangoAttrList *marks = no_hyphens();
+	g_object_set(l, "wrap", TRUE, "wrap-mode", wrap, "xalign", 0.0, "max-width-chars", COLUMNS, "attributes", marks, NULL);
+	pango_attr_list_unref(marks);
 	return l;
 }
 
@@ -79,8 +90,9 @@ void dialog_new(const char *title) {
 	pango_font_metrics_unref(font);
 	d.head = box(6, 20);
 	d.body = gtk_scrolled_window_new(NULL, NULL);
-	g_object_set(d.body, "hscrollbar-policy", GTK_POLICY_NEVER, "propagate-natural-height", TRUE, NULL);
+	g_object_set(d.body, "hscrollbar-policy", GTK_POLICY_NEVER, "overlay-scrolling", FALSE, NULL);
 	d.details = box(12, 20);
+	g_object_set(d.details, "margin-top", 0, NULL);
 	gtk_container_add(GTK_CONTAINER(d.body), d.details);
 	d.foot = box(10, 20);
 	GtkWidget *frame = gtk_box_new(GTK_ORIENTATION_VERTICAL, 0), *all = gtk_box_new(GTK_ORIENTATION_VERTICAL, 0);
@@ -97,7 +109,7 @@ void dialog_head(const char *who, const char *before, const char *owned, const c
 	if (*owned != 0) {
 		char *origin = g_strconcat(before, owned, after, NULL);
 		GtkWidget *l = label(origin, PANGO_WRAP_CHAR);
-		PangoAttrList *marks = pango_attr_list_new();
+		PangoAttrList *marks = no_hyphens();
 		PangoAttribute *bold = pango_attr_weight_new(PANGO_WEIGHT_BOLD), *line = pango_attr_underline_new(PANGO_UNDERLINE_SINGLE);
 		bold->start_index = line->start_index = strlen(before);
 		bold->end_index = line->end_index = strlen(before) + strlen(owned);
@@ -109,7 +121,7 @@ void dialog_head(const char *who, const char *before, const char *owned, const c
 		add(d.head, l);
 		g_free(origin);
 	}
-	add_text(d.head, act, NULL);
+	add_text(d.head, act, "act");
 	atk_object_set_description(gtk_widget_get_accessible(d.window), act);
 }
 
@@ -120,37 +132,52 @@ void dialog_list(const char *title) {
 	add_text(group, title, NULL);
 	d.items = gtk_list_store_new(2, G_TYPE_STRING, G_TYPE_STRING);
 	d.scroller = gtk_scrolled_window_new(NULL, NULL);
-	g_object_set(d.scroller, "shadow-type", GTK_SHADOW_IN, "propagate-natural-height", TRUE, "propagate-natural-width", TRUE, NULL);
+	g_object_set(d.scroller, "shadow-type", GTK_SHADOW_IN, "overlay-scrolling", FALSE, "can-focus", FALSE, NULL);
 	add(group, d.scroller);
 	gtk_box_pack_start(GTK_BOX(d.details), group, TRUE, TRUE, 0);
 }
 
 void dialog_item(const char *text, const char *digest) {
 	gtk_list_store_insert_with_values(d.items, NULL, -1, 0, text, 1, digest, -1);
-	d.rows++;
 	d.digests |= *digest != 0;
 }
 
-/* list shows the items. A row is as high as its text: nothing of a name or a digest is cut. */
-static void list(int width, int height) {
-	GtkWidget *view = gtk_tree_view_new_with_model(GTK_TREE_MODEL(d.items));
+/* list shows the items and gives its height. A row is as high as its text: nothing of a name or a digest is cut. */
+static int list(int width, int height) {
+	GtkWidget *view = d.view = gtk_tree_view_new_with_model(GTK_TREE_MODEL(d.items));
 	g_object_unref(d.items);
-	g_object_set(view, "headers-visible", FALSE, "enable-search", FALSE, NULL);
+	g_object_set(view, "headers-visible", FALSE, "enable-search", FALSE, "can-focus", FALSE, NULL);
 	gtk_tree_selection_set_mode(gtk_tree_view_get_selection(GTK_TREE_VIEW(view)), GTK_SELECTION_NONE);
 	GtkCellArea *area = gtk_cell_area_box_new();
 	gtk_orientable_set_orientation(GTK_ORIENTABLE(area), GTK_ORIENTATION_VERTICAL);
 	GtkTreeViewColumn *column = gtk_tree_view_column_new_with_area(area);
+	PangoAttrList *marks = no_hyphens();
 	for (int i = 0; i < (d.digests ? 2 : 1); i++) {
 		GtkCellRenderer *cell = gtk_cell_renderer_text_new();
-		g_object_set(cell, "wrap-mode", PANGO_WRAP_WORD_CHAR, "wrap-width", width, "xpad", 8, "ypad", d.digests ? 2 : 4, NULL);
+		g_object_set(cell, "wrap-mode", PANGO_WRAP_WORD_CHAR, "wrap-width", width, "attributes", marks, "xpad", 8, "ypad", d.digests ? 2 : 4, NULL);
 		if (i == 1)
 			g_object_set(cell, "family", "monospace", "scale", 0.85, NULL);
 		gtk_cell_area_box_pack_start(GTK_CELL_AREA_BOX(area), cell, FALSE, FALSE, FALSE);
 		gtk_tree_view_column_add_attribute(column, cell, "text", i);
 	}
+	pango_attr_list_unref(marks);
 	gtk_tree_view_append_column(GTK_TREE_VIEW(view), column);
 	gtk_container_add(GTK_CONTAINER(d.scroller), view);
-	g_object_set(d.scroller, "min-content-height", MIN(d.rows * (d.digests ? 3 : 2), 4) * d.line, "max-content-height", height, NULL);
+
+	/* The view itself finds its height row by row when it is shown: too late for a window that is not to change its size. */
+	GtkTreeModel *model = GTK_TREE_MODEL(d.items);
+	GtkCellAreaContext *context = gtk_cell_area_create_context(area);
+	GtkTreeIter row;
+	int all = 0, one;
+	for (gboolean more = gtk_tree_model_get_iter_first(model, &row); more && all < height; more = gtk_tree_model_iter_next(model, &row)) {
+		gtk_tree_view_column_cell_set_cell_data(column, model, &row, FALSE, FALSE);
+		gtk_cell_area_get_preferred_height_for_width(area, context, view, width + 16, NULL, &one);
+		all += one + 2;
+	}
+	g_object_unref(context);
+	all = MIN(all, height);
+	g_object_set(d.scroller, "max-content-height", all, "min-content-height", all, NULL);
+	return all;
 }
 
 void dialog_line(const char *name, const char *text) {
@@ -162,7 +189,7 @@ void dialog_line(const char *name, const char *text) {
 	if (*name != 0) {
 		GtkWidget *left = gtk_label_new(name);
 		g_object_set(left, "xalign", 0.0, "yalign", 0.0, NULL);
-		style(left, GTK_STYLE_CLASS_DIM_LABEL);
+		style(left, "name");
 		gtk_grid_attach(GTK_GRID(d.lines), left, 0, d.named, 1, 1);
 	}
 	gtk_grid_attach(GTK_GRID(d.lines), label(text, PANGO_WRAP_WORD_CHAR), 1, d.named++, 1, 1);
@@ -236,8 +263,7 @@ void dialog_pin(const char *prompt, const char *repeat, const char *unequal) {
 }
 
 void dialog_phrase(const char *text) {
-	if (*text != 0)
-		d.phrase = label(text, PANGO_WRAP_WORD_CHAR);
+	add_text(d.foot, text, NULL);
 }
 
 void dialog_hints(const char *wait, const char *caps_lock, const char *layout) {
@@ -259,6 +285,8 @@ void dialog_refresh(void) {
 			gtk_widget_set_sensitive(d.pin[i], ready);
 	gtk_widget_set_sensitive(d.ok, ready && complete);
 	gtk_widget_set_sensitive(d.cancel, ready);
+	if (d.view != NULL)
+		gtk_widget_set_can_focus(d.view, ready);
 	if (d.block != NULL)
 		gtk_widget_set_sensitive(d.block, ready);
 	if (fresh)
@@ -307,14 +335,10 @@ static gboolean out_of_time(gpointer unused) {
 }
 
 void dialog_show(const char *ok, const char *cancel, const char *block, unsigned timeout) {
-	GtkWidget *last = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, 14);
 	d.hint = gtk_label_new("");
 	g_object_set(d.hint, "xalign", 0.0, "ellipsize", PANGO_ELLIPSIZE_END, NULL);
 	style(d.hint, "hint");
-	gtk_box_pack_start(GTK_BOX(last), d.hint, TRUE, TRUE, 0);
-	add(d.foot, last);
-	if (d.phrase != NULL)
-		add(d.foot, d.phrase);
+	add(d.foot, d.hint);
 	GtkWidget *row = gtk_button_box_new(GTK_ORIENTATION_HORIZONTAL);
 	g_object_set(row, "layout-style", GTK_BUTTONBOX_END, "spacing", 10, NULL);
 	if (*block != 0)
@@ -329,14 +353,25 @@ void dialog_show(const char *ok, const char *cancel, const char *block, unsigned
 	GdkRectangle screen = {0, 0, 1024, 768};
 	if (monitor != NULL)
 		gdk_monitor_get_workarea(monitor, &screen);
-	int width = MIN(COLUMNS * d.character + 60, screen.width - 40), head, foot;
-	if (d.items != NULL)
-		list(width - 80, ROWS * d.line);
+	int width = MIN(COLUMNS * d.character + 60, screen.width - 40), head, foot, body;
+	int listed = d.items != NULL ? list(width - 80, ROWS * d.line) : 0;
 	gtk_widget_show_all(gtk_bin_get_child(GTK_BIN(d.window)));
 	gtk_widget_get_preferred_height_for_width(d.head, width - 40, NULL, &head);
 	gtk_widget_get_preferred_height_for_width(d.foot, width - 40, NULL, &foot);
-	g_object_set(d.body, "max-content-height", MAX(4 * d.line, screen.height - head - foot - 80), NULL);
-	gtk_window_set_default_size(GTK_WINDOW(d.window), width, -1);
+	gtk_widget_get_preferred_height_for_width(d.details, width - 40, NULL, &body);
+	body += 15; /* its margin */
+	int room = MAX(5 * d.line, screen.height - head - foot - 100);
+	if (d.items != NULL && body > room) { /* rather a shorter list than one within a page that scrolls too */
+		int less = MIN(body - room, MAX(0, listed - 5 * d.line));
+		g_object_set(d.scroller, "min-content-height", listed - less, "max-content-height", listed - less, NULL);
+		body -= less;
+	}
+	g_object_set(d.body, "min-content-height", MIN(body, room), NULL);
+	GList *parts = gtk_container_get_children(GTK_CONTAINER(d.details));
+	gtk_widget_set_visible(d.body, parts != NULL);
+	g_list_free(parts);
+	gtk_widget_set_size_request(gtk_bin_get_child(GTK_BIN(d.window)), width, -1);
+	gtk_window_set_default_size(GTK_WINDOW(d.window), width, 1); /* as high as it has to be */
 
 	guard_watch(d.window);
 	g_signal_connect(gdk_keymap_get_for_display(gdk_display_get_default()), "state-changed", G_CALLBACK(keyboard_changed), NULL);

@@ -73,10 +73,10 @@ func openDialog() {
 		C.dialog_note(text(note))
 	}
 	C.dialog_trouble(text(d.trouble))
+	C.dialog_phrase(text(s.Phrase))
 	if d.pin {
 		C.dialog_pin(text(d.prompt), text(d.repeat), text(d.unequal))
 	}
-	C.dialog_phrase(text(s.Phrase))
 	C.dialog_hints(text(s.Hints.Wait), text(s.Hints.CapsLock), text(s.Hints.Layout))
 	C.dialog_show(text(d.ok), text(d.cancel), text(d.block), C.uint(d.timeout.Seconds()))
 }

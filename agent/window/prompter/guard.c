@@ -30,7 +30,7 @@ static void restart(void) {
 	since = g_get_monotonic_time();
 	dialog_restarted();
 	if (painted && !hidden && gtk_window_is_active(GTK_WINDOW(watched)))
-		timer = g_timeout_add_full(G_PRIORITY_LOW, QUIET, quiet, NULL, NULL); /* after keystrokes that wait already */
+		timer = g_timeout_add_full(G_PRIORITY_HIGH_IDLE, QUIET, quiet, NULL, NULL); /* after keystrokes that wait already */
 }
 
 static gboolean on_key(GtkWidget *window, GdkEventKey *e, gpointer unused) {
