@@ -133,7 +133,7 @@ void dialog_list(const char *title) {
 	d.items = gtk_list_store_new(2, G_TYPE_STRING, G_TYPE_STRING);
 	d.scroller = gtk_scrolled_window_new(NULL, NULL);
 	g_object_set(d.scroller, "shadow-type", GTK_SHADOW_IN, "overlay-scrolling", FALSE, "can-focus", FALSE, NULL);
-	add(group, d.scroller);
+	gtk_box_pack_start(GTK_BOX(group), d.scroller, TRUE, TRUE, 0);
 	gtk_box_pack_start(GTK_BOX(d.details), group, TRUE, TRUE, 0);
 }
 
@@ -359,7 +359,6 @@ void dialog_show(const char *ok, const char *cancel, const char *block, unsigned
 	gtk_widget_get_preferred_height_for_width(d.head, width - 40, NULL, &head);
 	gtk_widget_get_preferred_height_for_width(d.foot, width - 40, NULL, &foot);
 	gtk_widget_get_preferred_height_for_width(d.details, width - 40, NULL, &body);
-	body += 15; /* its margin */
 	int room = MAX(5 * d.line, screen.height - head - foot - 100);
 	if (d.items != NULL && body > room) { /* rather a shorter list than one within a page that scrolls too */
 		int less = MIN(body - room, MAX(0, listed - 5 * d.line));
