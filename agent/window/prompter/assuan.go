@@ -19,7 +19,6 @@ const (
 	replyTimeout      = "ERR 83886142 Timeout <Pinentry>"
 	replyCancelled    = "ERR 83886179 Operation cancelled <Pinentry>"
 	replyNotConfirmed = "ERR 83886194 Not confirmed <Pinentry>"
-	replyNotShown     = "ERR 83886164 No window could be shown <Pinentry>"
 	replyUnknown      = "ERR 83886355 Unknown IPC command <Pinentry>"
 	replyParameter    = "ERR 83886360 IPC parameter error <Pinentry>"
 )
@@ -44,10 +43,9 @@ const (
 	cancelled
 	blocked
 	timedOut
-	notShown
 )
 
-var replies = map[answer]string{agreed: replyOK, cancelled: replyCancelled, blocked: replyNotConfirmed, timedOut: replyTimeout, notShown: replyNotShown}
+var replies = map[answer]string{agreed: replyOK, cancelled: replyCancelled, blocked: replyNotConfirmed, timedOut: replyTimeout}
 
 // serve speaks Assuan as pinentry does until BYE. The end of in, which is the end of whoever asks, ends an open window too. show writes
 // a PIN to the standard output itself, before it returns.

@@ -2,7 +2,7 @@
 #include <gtk/gtk.h>
 
 /* What came of a window; Go's answer. */
-enum { AGREED, CANCELLED, BLOCKED, TIMED_OUT, NOT_SHOWN };
+enum { AGREED, CANCELLED, BLOCKED, TIMED_OUT };
 
 /* dialog.c: one window. Its parts are given from top to bottom; an empty text is left out. */
 gboolean open_display(void);
