@@ -20,6 +20,11 @@ build:
 	else \
 		echo "pero-tray is left out: GTK 3 and libayatana-appindicator are not here (make deps)"; \
 	fi
+	@if pkg-config --exists gtk+-3.0 x11; then \
+		$(GO) build -trimpath -o bin/pero-window ./agent/window/prompter; \
+	else \
+		echo "pero-window is left out: GTK 3 is not here (make deps); a pinentry asks instead"; \
+	fi
 
 demo: build
 	@./portal/demo

@@ -119,7 +119,7 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, a.words.Say("cli.flag.verbose"))
 	flags.BoolP("help", "h", false, a.words.Say("cli.flag.help"))
 	root.AddCommand(a.signCommand(), a.verifyCommand(), a.inspectCommand(), a.certificatesCommand(), a.tokensCommand(), a.enrollCommand(),
-		a.renewCommand(), a.agentCommand(), a.statusCommand(), a.serviceCommand(), a.trustCommand(), a.sitesCommand(), a.journalCommand(), a.doctorCommand(), a.completionCommand(), a.manualCommand(),
+		a.renewCommand(), a.agentCommand(), a.statusCommand(), a.serviceCommand(), a.trustCommand(), a.sitesCommand(), a.phraseCommand(), a.journalCommand(), a.doctorCommand(), a.completionCommand(), a.manualCommand(),
 		a.versionCommand())
 	return root
 }

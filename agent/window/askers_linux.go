@@ -12,7 +12,7 @@ import (
 	"github.com/perosign/pero/tokens"
 )
 
-// askers lists the ways to ask, best first: a pinentry of the desktop, zenity, and without a display the terminal.
+// askers lists the ways to ask, best first: Pero's own window, a pinentry of the desktop, zenity, and without a display the terminal.
 func (w *Window) askers() (list []asker, err error) {
 	if w.config.Pinentry != "" {
 		if err := trusted(w.config.Pinentry); err != nil {
@@ -25,6 +25,12 @@ func (w *Window) askers() (list []asker, err error) {
 		return []asker{pinentryAsker{w.config.Pinentry, terminal, &w.waiting}}, nil
 	}
 	if displayThere() {
+		for _, name := range w.ownPlaces() {
+			if trusted(name) == nil {
+				list = append(list, ownAsker{pinentryAsker{name, "", &w.waiting}})
+				break
+			}
+		}
 		for _, name := range desktopPinentries() {
 			if trusted(name) == nil {
 				list = append(list, pinentryAsker{name, "", &w.waiting})
@@ -125,8 +131,13 @@ func (w *Window) prepareProgram() {
 	if len(list) == 0 {
 		return
 	}
-	if a, ok := list[0].(pinentryAsker); ok && a.terminal == "" {
+	switch a := list[0].(type) {
+	case ownAsker:
 		w.waiting.start(a.program)
+	case pinentryAsker:
+		if a.terminal == "" {
+			w.waiting.start(a.program)
+		}
 	}
 }
 

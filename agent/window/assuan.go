@@ -3,6 +3,7 @@ package window
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/perosign/pero/agent/window/sheet"
 	"github.com/perosign/pero/tokens"
 )
 
@@ -100,6 +102,13 @@ func (c *pinentry) show(p page) error {
 			lines = append(lines, s[0]+" "+escape(s[1]))
 		}
 	}
+	if p.sheet != nil {
+		octets, err := json.Marshal(p.sheet)
+		if err != nil {
+			return err
+		}
+		lines = append(lines, sheet.Command+" "+string(octets))
+	}
 	if end, ok := c.ctx.Deadline(); ok { // the window goes by itself, should this process hang
 		lines = append(lines, "SETTIMEOUT "+strconv.Itoa(int(time.Until(end).Seconds())+1))
 	}
@@ -112,7 +121,7 @@ func (c *pinentry) show(p page) error {
 // tell sends lines in one go and takes their answers. A pinentry that refuses one (an option it does not know) does without it.
 func (c *pinentry) tell(lines []string) error {
 	for _, line := range lines {
-		if len(line) > longestAssuanLine-2 {
+		if len(line) > longestAssuanLine-2 && !strings.HasPrefix(line, sheet.Command) { // pero-window has no such limit
 			return fmt.Errorf("a line of %d octets", len(line))
 		}
 	}

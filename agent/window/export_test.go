@@ -19,3 +19,9 @@ func (w Terminal) PIN(ctx context.Context, p tokens.Prompt, s tokens.PINState) (
 func (w Terminal) Confirm(ctx context.Context, p tokens.Prompt, _ tokens.PINState) error {
 	return agree(ctx, terminal{}, w.words(p).confirm(p, 0))
 }
+
+// Own makes w look for pero-window there and nowhere else.
+func (w *Window) Own(program string) *Window {
+	w.own = []string{program}
+	return w
+}

@@ -33,7 +33,7 @@ func screen(t *testing.T) {
 	bare(t)
 	read, write, err := os.Pipe()
 	require.NoError(t, err)
-	x := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "1024x768x24", "-nolisten", "tcp")
+	x := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "1024x768x24", "-nolisten", "tcp", "-noreset") // else it begins anew with whoever leaves last, xdotool before openbox came
 	x.ExtraFiles = []*os.File{write}
 	run(t, x)
 	write.Close()

@@ -1,4 +1,4 @@
-// Package window asks a person: pinentry on Linux, native dialogs where there are such, the terminal last. It implements host.Window.
+// Package window asks a person: a window of its own or pinentry on Linux, native dialogs where there are such, the terminal last. It implements host.Window.
 //
 // Everything a window shows beside its own words is data, often chosen by a web page: it is made plain and cut (plain.go), and once shown it
 // never changes. A PIN is read into locked memory and is never a Go string, except where the system's dialog gives it as one
@@ -21,9 +21,10 @@ var ErrNoScreen = errors.New("neither a display nor a terminal")
 
 // Config says how to ask.
 type Config struct {
-	Pinentry string // absolute path of a program that speaks pinentry's Assuan protocol, and then the only one used; "" to find one
-	Dialog   string // absolute path of a zenity-compatible program for file dialogs; "" to find one
-	Language string // "ru" or "en", for prompts that name none
+	Pinentry   string // absolute path of a program that speaks pinentry's Assuan protocol, and then the only one used; "" to find one
+	Dialog     string // absolute path of a zenity-compatible program for file dialogs; "" to find one
+	Language   string // "ru" or "en", for prompts that name none
+	PhraseFile string // where the person's own phrase lies (ReadPhrase); "" for none
 }
 
 // Window asks the person who sits here.
@@ -31,6 +32,7 @@ type Window struct {
 	config   Config
 	language string
 	waiting  waiting
+	own      []string // where pero-window is looked for; nil for its places
 }
 
 // New makes a Window. Nothing is looked for before the first question.
@@ -39,7 +41,7 @@ func New(c Config) *Window { return &Window{config: c, language: c.Language} }
 // asker is one way to ask.
 type asker interface {
 	name() string // of its program, a path; "" for the terminal and the system's own dialogs
-	room() int    // for one text, as cost counts it; 0: any
+	room() int    // for one text, as cost counts it; 0: any; inParts: no text, a sheet
 	pin(ctx context.Context, p page) (pin *tokens.PIN, repeated bool, err error)
 	confirm(ctx context.Context, p page) error
 }
@@ -66,7 +68,7 @@ func (w *Window) FileProgram() (string, error) {
 func (w *Window) PIN(ctx context.Context, p tokens.Prompt, s tokens.PINState) (*tokens.PIN, error) {
 	var pin *tokens.PIN
 	err := w.ask(ctx, func(a asker) error {
-		pages := w.words(p).pin(p, s, a.room())
+		pages := w.marked(a, p, func(room int) []page { return w.words(p).pin(p, s, room) })
 		if err := agree(ctx, a, pages[:len(pages)-1]); err != nil {
 			return err
 		}
@@ -80,11 +82,12 @@ func (w *Window) PIN(ctx context.Context, p tokens.Prompt, s tokens.PINState) (*
 // Confirm shows the prompt and takes a yes.
 func (w *Window) Confirm(ctx context.Context, p tokens.Prompt, s tokens.PINState) error {
 	return w.ask(ctx, func(a asker) error {
-		words := w.words(p)
-		if s.FinalTry {
-			return agree(ctx, a, words.finalTry(p, s, a.room()))
-		}
-		return agree(ctx, a, words.confirm(p, a.room()))
+		return agree(ctx, a, w.marked(a, p, func(room int) []page {
+			if s.FinalTry {
+				return w.words(p).finalTry(p, s, room)
+			}
+			return w.words(p).confirm(p, room)
+		}))
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/perosign/pero/agent/locale"
+	"github.com/perosign/pero/agent/window/sheet"
 	"github.com/perosign/pero/tokens"
 )
 
@@ -26,7 +27,8 @@ type page struct {
 	title, text, trouble     string
 	prompt, repeat, unequal  string // of a PIN
 	ok, cancel, block        string
-	yesWord, blockWord, tell string // of a terminal
+	yesWord, blockWord, tell string       // of a terminal
+	sheet                    *sheet.Sheet // of a window that takes it in parts, instead of the text
 }
 
 // words turns prompts into pages.
@@ -78,17 +80,24 @@ func (w words) finalTry(p tokens.Prompt, s tokens.PINState, room int) []page {
 	last := page{title: w.Say("window.title.final"), text: join([]string{consequence}, w.token(p)), ok: w.Say("window.ok.final"),
 		cancel: w.Say("window.cancel"), yesWord: w.Say("window.ask.yesword")}
 	last.tell = w.Say("window.ask.yes", locale.Values{"OK": last.ok, "Cancel": last.cancel})
+	if room == inParts {
+		last.text, last.sheet = "", w.finalSheet(p, consequence)
+	}
 	return append(pages, last)
 }
 
 func (w words) pages(p tokens.Prompt, s tokens.PINState, room int) []page {
-	head, tail := w.head(p), w.tail(p, s)
-	list := w.middle(p, room)
-	texts := layOut(head, list, tail, w.Say("window.next"), room)
+	texts := []string{""}
+	if room != inParts {
+		texts = layOut(w.head(p), w.middle(p, room), w.tail(p, s), w.Say("window.next"), room)
+	}
 	pages := make([]page, len(texts))
 	for i, text := range texts {
 		pages[i] = page{title: w.Say("window.title"), text: text, ok: w.Say("window.ok.next"), cancel: w.Say("window.cancel"),
 			yesWord: w.Say("window.ask.yesword")}
+	}
+	if room == inParts {
+		pages[0].sheet = w.sheet(p, s)
 	}
 	pages[len(pages)-1].ok = w.Say("window.ok." + string(p.Act))
 	for i := range pages {
@@ -210,6 +219,9 @@ type section struct {
 func (w words) middle(p tokens.Prompt, room int) section {
 	if len(p.Documents) > 0 {
 		list := w.documents(p.Documents)
+		if room == inParts {
+			list = w.everyDocument(p.Documents)
+		}
 		if p.Origin == "" {
 			list.title = w.Say("window.documents.own")
 		}
@@ -233,16 +245,7 @@ func (w words) middle(p tokens.Prompt, room int) section {
 func (w words) documents(documents []tokens.PromptDocument) section {
 	list := section{title: w.Say("window.documents"), least: min(leastListed, len(documents))}
 	for i, d := range documents[:min(mostListed, len(documents))] {
-		values := locale.Values{"Number": i + 1, "Name": plain(d.Name, longestName), "Size": w.size(d.Size)}
-		first := "window.document"
-		if d.Size < 0 {
-			first = "window.unseen"
-		}
-		hash := tokens.SHA256
-		if d.Hash != "" {
-			hash = d.Hash
-		}
-		list.items = append(list.items, w.Say(first, values)+"\n   "+w.Terms(hash.Name())+" "+fingerprint(d.SHA256, len(documents) == 1))
+		list.items = append(list.items, w.document(i, d, len(documents) == 1))
 	}
 	list.more = func(from int) string {
 		h := sha256.New()
@@ -255,6 +258,19 @@ func (w words) documents(documents []tokens.PromptDocument) section {
 		list.items = append(list.items, make([]string, len(documents)-mostListed)...) // never shown
 	}
 	return list
+}
+
+func (w words) document(i int, d tokens.PromptDocument, full bool) string {
+	values := locale.Values{"Number": i + 1, "Name": plain(d.Name, longestName), "Size": w.size(d.Size)}
+	first := "window.document"
+	if d.Size < 0 {
+		first = "window.unseen"
+	}
+	hash := tokens.SHA256
+	if d.Hash != "" {
+		hash = d.Hash
+	}
+	return w.Say(first, values) + "\n   " + w.Terms(hash.Name()) + " " + fingerprint(d.SHA256, full)
 }
 
 // fingerprint groups a digest in eights; the short form is its first and last eight digits.

@@ -17,7 +17,7 @@ import (
 type entry struct{ mode, owner string }
 
 // executable are the files that may be run; every other one is read.
-var executable = []string{"/usr/bin/pero", "/usr/bin/pero-tray", "/usr/lib/pero/setup"}
+var executable = []string{"/usr/bin/pero", "/usr/bin/pero-tray", "/usr/lib/pero/pero-window", "/usr/lib/pero/setup"}
 
 // systemFolders are those above a package's files: a deb names them, and they are as the system has them.
 func systemFolder(name string) bool { return !strings.Contains(name, "pero") }
@@ -50,7 +50,7 @@ func TestContents(t *testing.T) {
 			}
 			maps.DeleteFunc(deb, func(at string, e entry) bool { return systemFolder(at) && e.mode[0] == 'd' })
 			for _, place := range []string{"/usr/share/zsh/vendor-completions/_pero", "/usr/share/zsh/site-functions/_pero", "/usr/lib/systemd/system/user@.service.d",
-				"/usr/share/doc/pero", "/usr/share/doc/pero-tray"} {
+				"/usr/share/doc/pero", "/usr/share/doc/pero-tray", "/usr/lib/pero"} {
 				delete(deb, place)
 				delete(rpm, place)
 			}
@@ -75,7 +75,9 @@ func TestContents(t *testing.T) {
 	apart := t.TempDir()
 	for _, name := range []string{"pero", "pero-tray"} {
 		run(t, "dpkg-deb", "--extract", the(t, made, name+"_*.deb"), apart)
-		symbols := run(t, "objdump", "-T", filepath.Join(apart, "usr/bin", name))
+	}
+	for _, name := range []string{"bin/pero", "bin/pero-tray", "lib/pero/pero-window"} {
+		symbols := run(t, "objdump", "-T", filepath.Join(apart, "usr", name))
 		for _, later := range []string{"GLIBC_2.35", "GLIBC_2.36", "GLIBC_2.37", "GLIBC_2.38", "GLIBC_2.39", "GLIBC_2.4"} {
 			require.NotRegexp(t, later+`\)`, symbols, name)
 		}

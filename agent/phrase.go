@@ -1,0 +1,50 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/perosign/pero/agent/config"
+	"github.com/perosign/pero/agent/locale"
+	"github.com/perosign/pero/agent/window"
+)
+
+func (a *app) phraseCommand() *cobra.Command {
+	show := a.command("phrase", "", 0, 0, func(context.Context, []string) error {
+		phrase, err := window.ReadPhrase(phraseFile())
+		if err == nil && phrase == "" {
+			phrase = a.words.Say("cli.phrase.none")
+		}
+		if err == nil {
+			fmt.Fprintln(a.out, phrase)
+		}
+		return err
+	})
+	show.AddCommand(a.command("phrase.set", "phrase", 0, 1, func(_ context.Context, args []string) error {
+		if len(args) == 0 {
+			fmt.Fprint(a.err, a.words.Say("cli.phrase.ask"), " ")
+			line, _ := bufio.NewReader(a.in).ReadString('\n') // what is missing is no phrase
+			args = []string{line}
+		}
+		err := window.WritePhrase(phraseFile(), args[0])
+		if errors.Is(err, window.ErrPhrase) {
+			return worded{a.words.Say("cli.phrase.unfit", locale.Values{"Longest": window.LongestPhrase}), err}
+		}
+		return err
+	}), a.command("phrase.remove", "", 0, 0, func(context.Context, []string) error { return window.RemovePhrase(phraseFile()) }))
+	return show
+}
+
+// phraseFile is where the person's phrase lies; "" where there is no place for it.
+func phraseFile() string {
+	state, err := config.StateDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(state, "phrase")
+}

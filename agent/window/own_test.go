@@ -1,0 +1,538 @@
+//go:build linux
+
+package window_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/perosign/pero/agent/window"
+	"github.com/perosign/pero/agent/window/pinentrytest"
+	"github.com/perosign/pero/tokens"
+)
+
+// built is pero-window, made once for this test binary.
+var built = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "pero-window")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "pero-window")
+	if out, err := exec.Command("go", "build", "-o", path, "github.com/perosign/pero/agent/window/prompter").CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build pero-window: %s", out)
+	}
+	return os.ReadFile(path)
+})
+
+// ownProgram puts pero-window into a folder.
+func ownProgram(t *testing.T, dir string) string {
+	t.Helper()
+	octets, err := built()
+	require.NoError(t, err)
+	path := filepath.Join(dir, "pero-window")
+	require.NoError(t, os.WriteFile(path, octets, 0o755))
+	return path
+}
+
+// heard starts a screen with the bus that screen readers listen on.
+func heard(t *testing.T) {
+	need(t, "dbus-daemon", "/usr/bin/python3") // Debian's, which has the modules
+	_, err := built()                          // while the home folder, and the compiler's cache in it, is still the real one
+	require.NoError(t, err)
+	screen(t)
+	read, write, err := os.Pipe()
+	require.NoError(t, err)
+	bus := exec.Command("dbus-daemon", "--session", "--nofork", "--print-address=3")
+	bus.ExtraFiles = []*os.File{write}
+	run(t, bus)
+	write.Close()
+	address, err := bufio.NewReader(read).ReadString('\n')
+	require.NoError(t, err, "no bus")
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", strings.TrimSpace(address))
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+}
+
+// reader runs the script that knows what a screen reader knows.
+func reader(t *testing.T, arguments ...string) string {
+	t.Helper()
+	command := exec.Command("/usr/bin/python3", append([]string{"testdata/reader.py"}, arguments...)...)
+	complaints := &strings.Builder{}
+	command.Stderr = complaints
+	out, err := command.Output()
+	require.NoError(t, err, complaints)
+	return string(out)
+}
+
+// widget is one of them.
+type widget struct {
+	Role, Name, Text, Label string
+	Takes                   bool
+	Rows                    int
+}
+
+func widgets(t *testing.T) (list []widget) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal([]byte(reader(t, "dump")), &list))
+	return list
+}
+
+func names(list []widget) (all []string) {
+	for _, w := range list {
+		all = append(all, w.Name)
+	}
+	return all
+}
+
+func find(t *testing.T, list []widget, role, name string) widget {
+	t.Helper()
+	for _, w := range list {
+		if w.Role == role && (name == "" || w.Name == name) {
+			return w
+		}
+	}
+	require.Fail(t, "no such widget", "%s %q in %+v", role, name, list)
+	return widget{}
+}
+
+// keys has xdotool press keys, or do another thing.
+func keys(t *testing.T, arguments ...string) {
+	t.Helper()
+	out, err := exec.Command("xdotool", arguments...).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+}
+
+func own(t *testing.T, language string) *window.Window {
+	t.Helper()
+	return window.New(window.Config{Language: language}).Own(ownProgram(t, t.TempDir()))
+}
+
+// What a page says comes out escaped, cut and as the page's; the origin whole, with its end; the PIN not at all.
+func TestOwnWindowShowsWhatItIsGiven(t *testing.T) {
+	heard(t)
+	phrase := filepath.Join(t.TempDir(), "phrase")
+	require.NoError(t, window.WritePhrase(phrase, "blue whale"))
+	w := window.New(window.Config{Language: "en", PhraseFile: phrase}).Own(ownProgram(t, t.TempDir()))
+	p := prompt("en")
+	p.Origin = "https://" + strings.Repeat("a", 60) + "." + strings.Repeat("b", 60) + ".bank.ru.evil.example:8443"
+	p.Purpose = "Pero: you won\u202E<b>!\n\nPIN:"
+	p.Documents[0].Name = "a\u200bb\n<span size='1'>" + strings.Repeat("я", 10_000) + ".pdf"
+	p.Documents = append(p.Documents, tokens.PromptDocument{Name: "“q”, 5 KB\u2028", Size: -1, SHA256: strings.Repeat("cd", 32)})
+	answer := ask(t, func(ctx context.Context) (string, error) {
+		return pinOf(w.PIN(ctx, p, tokens.PINState{Wrong: true, Low: true}))
+	})
+	reader(t, "ready")
+	list := widgets(t)
+	said := names(list)
+	require.Equal(t, "dialog", list[0].Role)
+	require.Equal(t, "Pero", list[0].Name)
+	require.Subset(t, said, []string{
+		"The site evil.example",
+		p.Origin,
+		"asks you to sign 2 documents.",
+		"Why, in the site's words: “Pero: you won[U+202E]‹b›! PIN:”",
+		"Names as given by the site:",
+		"1. “a[U+200B]b ‹span size='1'›" + strings.Repeat("я", 21) + "…" + strings.Repeat("я", 8) + ".pdf”, 5 B",
+		"SHA-256 " + strings.TrimSpace(strings.Repeat("abababab ", 8)),
+		"2. “\"q\", 5 KB”. Pero cannot see the content, only its fingerprint",
+		"SHA-256 " + strings.TrimSpace(strings.Repeat("cdcdcdcd ", 8)),
+		"Token", "Your own phrase: blue whale",
+		"The token refused the PIN. A wrong PIN was typed before; few tries are left.",
+	})
+	for _, name := range said {
+		require.NotContains(t, name, "\n")
+		require.NotContains(t, name, "\u202E")
+	}
+	field := find(t, list, "password text", "")
+	require.Equal(t, widget{Role: "password text", Name: "PIN:", Label: "PIN:", Takes: true}, field)
+	require.False(t, find(t, list, "push button", "Sign").Takes, "there is no PIN to agree with")
+
+	keys(t, "type", "1234")
+	require.Eventually(t, func() bool {
+		list = widgets(t)
+		return find(t, list, "push button", "Sign").Takes
+	}, 20*time.Second, 10*time.Millisecond)
+	require.Equal(t, "●●●●", find(t, list, "password text", "").Text, "what is typed is not readable")
+	require.Equal(t, said, names(list), "the content of a shown window never changes")
+	reader(t, "click", "Sign")
+	require.Equal(t, "1234 <nil>", <-answer)
+}
+
+// Thousands of documents are all there, each with the whole of its fingerprint.
+func TestOwnWindowListsAll(t *testing.T) {
+	heard(t)
+	p := prompt("ru")
+	p.Documents = nil
+	for i := range 3000 {
+		p.Documents = append(p.Documents, tokens.PromptDocument{Name: fmt.Sprintf("%d.pdf", i), Size: int64(i), SHA256: fmt.Sprintf("%064x", i)})
+	}
+	w := own(t, "ru")
+	answer := ask(t, func(ctx context.Context) (string, error) { return "", w.Confirm(ctx, p, tokens.PINState{}) })
+	reader(t, "ready")
+	list := widgets(t)
+	require.Equal(t, 3000, find(t, list, "table", "").Rows)
+	require.Contains(t, names(list), "1. «0.pdf», 0 Б")
+	reader(t, "click", "Подписать")
+	require.Equal(t, " <nil>", <-answer)
+}
+
+// other opens a window of another program that takes text; what it is given comes out when it ends.
+func other(t *testing.T, kind ...string) *bufio.Reader {
+	t.Helper()
+	need(t, "zenity")
+	z := exec.Command("zenity", append(kind, "--title=Other")...)
+	z.Env = append(os.Environ(), "NO_AT_BRIDGE=1")
+	out, err := z.StdoutPipe()
+	require.NoError(t, err)
+	run(t, z)
+	person(t, "Other")
+	return bufio.NewReader(out)
+}
+
+// While somebody types into another window, keys and Enter among them, a window of ours comes up: it takes none of them.
+func TestKeysForAnotherWindow(t *testing.T) {
+	heard(t)
+	w := own(t, "en")
+	for name, question := range map[string]func(context.Context) (string, error){
+		"PIN": func(ctx context.Context) (string, error) { return pinOf(w.PIN(ctx, prompt("en"), tokens.PINState{})) },
+		"yes": func(ctx context.Context) (string, error) { return "", w.Confirm(ctx, prompt("en"), tokens.PINState{}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			other(t, "--text-info", "--editable")
+			answer := ask(t, question)
+			// Ours is in front by now or soon: forty rounds of keys come to it.
+			for inFront, rounds := 0, 0; inFront < 40; rounds++ {
+				require.Less(t, rounds, 1000, "ours never came in front")
+				keys(t, "key", "7", "Return", "space", "Escape")
+				select {
+				case a := <-answer:
+					require.Fail(t, "a key that was meant for another window answered", a)
+				default:
+				}
+				if out, _ := exec.Command("xdotool", "getactivewindow", "getwindowname").Output(); strings.TrimSpace(string(out)) == "Pero" {
+					inFront++
+				} else {
+					_ = exec.Command("xdotool", "search", "--name", "^Pero$", "windowactivate").Run()
+				}
+			}
+			reader(t, "ready")
+			if name == "yes" {
+				reader(t, "click", "Sign")
+				require.Equal(t, " <nil>", <-answer)
+				return
+			}
+			require.Empty(t, find(t, widgets(t), "password text", "").Text)
+			keys(t, "type", "--delay", "20", "12%34 Пароль ё漢")
+			require.Equal(t, "12%34 Пароль ё漢 <nil>", pressed(answer, "Return"))
+		})
+	}
+}
+
+// A window that was behind another or is put elsewhere waits anew, and a PIN that was begun before is begun again.
+func TestWaitsAnew(t *testing.T) {
+	heard(t)
+	other(t, "--entry")
+	w := own(t, "en")
+	answer := ask(t, func(ctx context.Context) (string, error) { return pinOf(w.PIN(ctx, prompt("en"), tokens.PINState{})) })
+	for name, disturb := range map[string]func(){
+		"another in front": func() { keys(t, "search", "--name", "^Other$", "windowactivate", "--sync") },
+		"moved":            func() { keys(t, "getactivewindow", "windowmove", "--relative", "5", "5") },
+	} {
+		keys(t, "search", "--sync", "--onlyvisible", "--name", "^Pero$", "windowactivate", "--sync")
+		reader(t, "ready")
+		keys(t, "type", "99")
+		require.Eventually(t, func() bool { return find(t, widgets(t), "password text", "").Text == "●●" }, 20*time.Second, 10*time.Millisecond, name)
+		disturb()
+		require.Eventually(t, func() bool { return find(t, widgets(t), "password text", "").Text == "" }, 20*time.Second, 10*time.Millisecond, name)
+	}
+	keys(t, "search", "--name", "^Pero$", "windowactivate", "--sync")
+	reader(t, "ready")
+	keys(t, "type", "1234")
+	require.Equal(t, "1234 <nil>", pressed(answer, "Return"))
+}
+
+// Only keystrokes fill the field: no clipboard, no middle button, no other program by way of the accessibility bus. Nothing comes out either.
+func TestOnlyKeystrokesFillTheField(t *testing.T) {
+	heard(t)
+	copied := other(t, "--entry")
+	keys(t, "type", "8888")
+	keys(t, "key", "ctrl+a", "ctrl+c") // on both clipboards
+	w := own(t, "en")
+	answer := ask(t, func(ctx context.Context) (string, error) { return pinOf(w.PIN(ctx, prompt("en"), tokens.PINState{})) })
+	keys(t, "search", "--sync", "--onlyvisible", "--name", "^Pero$", "windowactivate", "--sync")
+	reader(t, "ready")
+	reader(t, "insert", "5555")
+	keys(t, "key", "ctrl+v", "shift+Insert")
+	keys(t, "type", "12")
+	keys(t, "key", "ctrl+a", "ctrl+c", "ctrl+x", "ctrl+Insert", "End")
+	keys(t, "type", "34")
+	require.Equal(t, "1234 <nil>", pressed(answer, "Return"))
+	keys(t, "search", "--name", "^Other$", "windowactivate", "--sync")
+	keys(t, "key", "ctrl+a", "ctrl+v", "Return")
+	line, err := copied.ReadString('\n')
+	require.NoError(t, err)
+	require.Equal(t, "8888\n", line, "what was copied before is still what is copied")
+}
+
+func TestOwnWindowNewPIN(t *testing.T) {
+	heard(t)
+	p := prompt("en")
+	p.Act, p.Documents = tokens.ActEnroll, nil
+	w := own(t, "en")
+	answer := ask(t, func(ctx context.Context) (string, error) { return pinOf(w.PIN(ctx, p, tokens.PINState{New: true})) })
+	reader(t, "ready")
+	keys(t, "type", "1234")
+	keys(t, "key", "Tab")
+	keys(t, "type", "1243")
+	reader(t, "click", "Create")
+	require.Eventually(t, func() bool { return strings.Contains(strings.Join(names(widgets(t)), "\n"), "The PINs differ.") }, 20*time.Second, 10*time.Millisecond)
+	keys(t, "type", "1234")
+	keys(t, "key", "Tab")
+	keys(t, "type", "1234")
+	reader(t, "click", "Create")
+	require.Equal(t, "1234 <nil>", <-answer)
+}
+
+func TestOwnWindowAnswers(t *testing.T) {
+	heard(t)
+	w := own(t, "ru")
+	access := tokens.Prompt{Act: tokens.ActAccess, Origin: "https://portal.example", Language: "ru"}
+	for button, want := range map[string]error{"Разрешить": nil, "Не сейчас": tokens.ErrCancelled, "Заблокировать сайт": tokens.ErrBlocked} {
+		answer := ask(t, func(ctx context.Context) (string, error) { return "", w.Confirm(ctx, access, tokens.PINState{}) })
+		reader(t, "ready")
+		reader(t, "click", button)
+		require.Equal(t, fmt.Sprint(" ", want), <-answer)
+	}
+	answer := ask(t, func(ctx context.Context) (string, error) {
+		return "", w.Confirm(ctx, prompt("ru"), tokens.PINState{FinalTry: true})
+	})
+	reader(t, "ready")
+	require.Contains(t, strings.Join(names(widgets(t)), "\n"), "Осталась последняя попытка.")
+	keys(t, "key", "Escape")
+	require.Equal(t, " "+tokens.ErrCancelled.Error(), <-answer)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	answer = askUntil(ctx, func(ctx context.Context) (string, error) { return pinOf(w.PIN(ctx, prompt("ru"), tokens.PINState{})) })
+	person(t, "Перо")
+	cancel()
+	require.Equal(t, " context canceled", <-answer)
+	require.Eventually(t, func() bool {
+		out, _ := exec.Command("xdotool", "search", "--onlyvisible", "--name", "^Перо$").Output()
+		return len(out) == 0
+	}, 20*time.Second, 50*time.Millisecond, "the window goes with its request")
+}
+
+// client speaks to a pero-window that the test started.
+type client struct {
+	*exec.Cmd
+	in  io.WriteCloser
+	out *bufio.Reader
+}
+
+func start(t *testing.T) client {
+	t.Helper()
+	c := client{Cmd: exec.Command(ownProgram(t, t.TempDir()))}
+	var err error
+	c.in, err = c.StdinPipe()
+	require.NoError(t, err)
+	out, err := c.StdoutPipe()
+	require.NoError(t, err)
+	c.out = bufio.NewReader(out)
+	run(t, c.Cmd)
+	require.Equal(t, "OK Pero's window", c.line(t))
+	return c
+}
+
+func (c client) say(t *testing.T, line string) {
+	t.Helper()
+	_, err := io.WriteString(c.in, line+"\n")
+	require.NoError(t, err)
+}
+
+func (c client) line(t *testing.T) string {
+	t.Helper()
+	line, err := c.out.ReadString('\n')
+	require.NoError(t, err)
+	return strings.TrimSuffix(line, "\n")
+}
+
+// After its answer the process that asked has the PIN nowhere, while it runs on; and nobody but root may look, nor a core file be written.
+func TestPINLeavesNoTrace(t *testing.T) {
+	const pin = "Kq7xZ2wv9pLm"
+	heard(t)
+	c := start(t)
+	process := fmt.Sprintf("/proc/%d/", c.Process.Pid)
+	smaps, err := os.ReadFile(process + "smaps")
+	if os.Getuid() != 0 {
+		require.ErrorIs(t, err, os.ErrPermission, "another program of the same user may not look")
+		return
+	}
+	require.NoError(t, err)
+	require.Regexp(t, `VmFlags:.* lo .*wf .*dd`, string(smaps), "locked, in no core file, not given to a fork")
+	limits, err := os.ReadFile(process + "limits")
+	require.NoError(t, err)
+	require.Regexp(t, `Max core file size +0 +0 `, string(limits))
+	owner, err := os.Stat(process + "mem")
+	require.NoError(t, err)
+	require.Zero(t, owner.Sys().(*syscall.Stat_t).Uid)
+
+	c.say(t, "SETREPEAT Once more:")
+	require.Equal(t, "OK", c.line(t))
+	c.say(t, "GETPIN")
+	reader(t, "ready")
+	keys(t, "type", pin)
+	keys(t, "key", "Tab")
+	keys(t, "type", pin)
+	require.Eventually(t, func() bool { return len(find(t, widgets(t), "password text", "").Text) == 3*len(pin) }, 20*time.Second, 10*time.Millisecond)
+	require.Positive(t, found(t, process, pin), "it is looked for in the right way")
+	reader(t, "click", "OK")
+	require.Equal(t, "D "+pin, c.line(t))
+	require.Equal(t, "S PIN_REPEATED", c.line(t))
+	require.Equal(t, "OK", c.line(t))
+	require.Zero(t, found(t, process, pin))
+}
+
+// found counts where a text is in the memory of a process, as octets or in wider characters.
+func found(t *testing.T, process, text string) (n int) {
+	t.Helper()
+	var wide2, wide4 []byte
+	for _, r := range text {
+		wide2 = binary.LittleEndian.AppendUint16(wide2, uint16(r))
+		wide4 = binary.LittleEndian.AppendUint32(wide4, uint32(r))
+	}
+	maps, err := os.ReadFile(process + "maps")
+	require.NoError(t, err)
+	memory, err := os.Open(process + "mem")
+	require.NoError(t, err)
+	defer memory.Close()
+	for line := range strings.Lines(string(maps)) {
+		var from, to uint64
+		var mode string
+		_, err := fmt.Sscanf(line, "%x-%x %s", &from, &to, &mode)
+		require.NoError(t, err)
+		if mode[0] != 'r' || to-from > 1<<30 {
+			continue
+		}
+		part := make([]byte, to-from)
+		if read, err := memory.ReadAt(part, int64(from)); err == nil {
+			part = part[:read]
+			n += bytes.Count(part, []byte(text)) + bytes.Count(part, wide2) + bytes.Count(part, wide4)
+		}
+	}
+	return n
+}
+
+// Without pero-window, with one that others could have changed, or with one that does not work, a pinentry asks.
+func TestFallsBackToPinentry(t *testing.T) {
+	need(t, "pinentry-gtk-2")
+	_, err := built()
+	require.NoError(t, err)
+	screen(t)
+	dir := t.TempDir()
+	program := ownProgram(t, dir)
+	asks := func(w *window.Window) string {
+		name, err := w.Program()
+		require.NoError(t, err)
+		return name
+	}
+	require.Equal(t, program, asks(window.New(window.Config{}).Own(program)))
+	require.Equal(t, "/bin/true", asks(window.New(window.Config{Pinentry: "/bin/true"}).Own(program)), "what is configured is what asks")
+	require.Equal(t, "/usr/bin/pinentry-gtk-2", asks(window.New(window.Config{}).Own(filepath.Join(dir, "absent"))))
+	require.NoError(t, os.Chmod(program, 0o777))
+	require.Equal(t, "/usr/bin/pinentry-gtk-2", asks(window.New(window.Config{}).Own(program)), "others can write it")
+
+	w := window.New(window.Config{Language: "en"}).Own("/bin/true")
+	answer := ask(t, func(ctx context.Context) (string, error) { return pinOf(w.PIN(ctx, prompt("en"), tokens.PINState{})) })
+	person(t, "Pero", "1234", "key:Return")
+	require.Equal(t, "1234 <nil>", <-answer)
+
+	// It is looked for beside the running program.
+	self, err := os.Executable()
+	require.NoError(t, err)
+	beside := ownProgram(t, filepath.Dir(self))
+	defer os.Remove(beside)
+	require.Equal(t, beside, asks(window.New(window.Config{})))
+}
+
+// The person's phrase is on every page of every way to ask.
+func TestPhraseIsOnEveryPage(t *testing.T) {
+	_, dir := scripted(t, "pin 1234")
+	file := filepath.Join(t.TempDir(), "state", "phrase")
+	require.NoError(t, window.WritePhrase(file, "синий кит 50%"))
+	w := window.New(window.Config{Pinentry: filepath.Join(dir, "pinentry"), PhraseFile: file})
+	p := prompt("ru")
+	p.Act, p.Documents = tokens.ActEnroll, nil
+	for i := range 16 {
+		p.Subject = append(p.Subject, tokens.PromptField{Name: "organization", Value: fmt.Sprint(i, strings.Repeat("Щ", 60))})
+	}
+	_, err := w.PIN(t.Context(), p, tokens.PINState{})
+	require.NoError(t, err)
+	require.NoError(t, w.Confirm(t.Context(), p, tokens.PINState{FinalTry: true}))
+	require.NoError(t, window.WritePhrase(file, "blue whale"))
+	require.NoError(t, w.Confirm(t.Context(), prompt("en"), tokens.PINState{}))
+	seen := pinentrytest.Transcript(t, dir)
+	require.Greater(t, len(seen), 3)
+	for _, d := range seen[:len(seen)-1] {
+		require.True(t, strings.HasPrefix(d.Description, "Ваша фраза: синий кит 50%\n\n"), d.Description)
+	}
+	require.True(t, strings.HasPrefix(seen[len(seen)-1].Description, "Your own phrase: blue whale\n\nThe site "), "it is read for each window")
+	require.NoError(t, window.RemovePhrase(file))
+	require.NoError(t, w.Confirm(t.Context(), prompt("en"), tokens.PINState{}))
+	seen = pinentrytest.Transcript(t, dir)
+	require.True(t, strings.HasPrefix(seen[len(seen)-1].Description, "The site "))
+	for _, unfit := range []string{"", " \n", "two\nlines", "a\u202Eb", "<b>", strings.Repeat("x", window.LongestPhrase+1)} {
+		require.ErrorIs(t, window.WritePhrase(file, unfit), window.ErrPhrase, "%q", unfit)
+	}
+}
+
+// It is a pinentry to whoever speaks no more than pinentry's protocol.
+func TestOwnWindowAsAPinentry(t *testing.T) {
+	heard(t)
+	c := start(t)
+	for line, want := range map[string]string{
+		"SETDESC 50%25 of%0Ait": "OK", "setprompt PIN:": "OK", "OPTION grab": "OK", "SETTIMEOUT x": "ERR 83886360 IPC parameter error <Pinentry>",
+		"SHEET {": "ERR 83886360 IPC parameter error <Pinentry>", "NONSENSE": "ERR 83886355 Unknown IPC command <Pinentry>",
+	} {
+		c.say(t, line)
+		require.Equal(t, want, c.line(t), line)
+	}
+	c.say(t, "GETPIN")
+	reader(t, "ready")
+	before := names(widgets(t))
+	require.Contains(t, before, "50% of\nit")
+	c.say(t, "SETDESC another")
+	require.Equal(t, before, names(widgets(t)), "nothing that comes later changes what is shown")
+	keys(t, "type", "1%2")
+	keys(t, "key", "--delay", "100", "Escape")
+	require.Equal(t, "ERR 83886179 Operation cancelled <Pinentry>", c.line(t))
+	require.Equal(t, "OK", c.line(t))
+	c.say(t, "SETTIMEOUT 1")
+	require.Equal(t, "OK", c.line(t))
+	c.say(t, "CONFIRM")
+	require.Equal(t, "ERR 83886142 Timeout <Pinentry>", c.line(t))
+	c.say(t, "BYE")
+	require.Equal(t, "OK closing connection", c.line(t))
+	require.NoError(t, c.Wait())
+
+	// Whoever asked is gone: so is the window.
+	c = start(t)
+	c.say(t, "CONFIRM")
+	reader(t, "ready")
+	require.NoError(t, c.in.Close())
+	require.NoError(t, c.Wait())
+}

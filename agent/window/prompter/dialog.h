@@ -1,0 +1,40 @@
+#pragma once
+#include <gtk/gtk.h>
+
+/* What came of a window; Go's answer. */
+enum { AGREED, CANCELLED, BLOCKED, TIMED_OUT };
+
+/* dialog.c: one window. Its parts are given from top to bottom; an empty text is left out. */
+gboolean open_display(void);
+void ask_soon(void);
+void dialog_new(const char *title);
+void dialog_head(const char *who, const char *before, const char *owned, const char *after, const char *act);
+void dialog_claim(const char *text);
+void dialog_list(const char *title);
+void dialog_item(const char *text, const char *digest);
+void dialog_line(const char *name, const char *text);
+void dialog_note(const char *text);
+void dialog_trouble(const char *text);
+void dialog_pin(const char *prompt, const char *repeat, const char *unequal);
+void dialog_phrase(const char *text);
+void dialog_hints(const char *wait, const char *caps_lock, const char *layout);
+void dialog_show(const char *ok, const char *cancel, const char *block, unsigned timeout);
+void dialog_refresh(void); /* after the guard let something in or out, or a PIN was typed */
+void dialog_restarted(void); /* the guard waits anew */
+void dialog_end(int result);
+
+/* guard.c: what was typed for another window is not taken. */
+void guard_watch(GtkWidget *window);
+void guard_forget(void);
+gboolean guard_ready(void);  /* the window has been seen, in front and without a keystroke, for long enough */
+gboolean guard_typing(void); /* a keystroke of the person is being handled */
+
+/* keyboard.c */
+char *keyboard_layout(void); /* the name of the layout in use where there are several, else NULL; to be freed by g_free */
+
+/* pin.c: PINs in memory that is locked, left out of core files and wiped. */
+gboolean pin_memory(void);
+GtkEntryBuffer *pin_buffer(int nth); /* 0, and 1 for the same PIN once more */
+void pin_send(void);                 /* the first, as a data line of Assuan */
+gboolean pin_same(void);
+void pin_wipe(void);
