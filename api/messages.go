@@ -247,6 +247,7 @@ type Token struct {
 	Writable      bool     `json:"writable"`
 	PINPad        bool     `json:"pinPad"`
 	KeyAlgorithms []string `json:"keyAlgorithms"`
+	ToBeChanged   bool     `json:"pinToBeChanged,omitzero"` // the PIN is still the one that the token was handed out with
 }
 
 // Certificate is what a page may know of a certificate.

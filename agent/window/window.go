@@ -81,6 +81,9 @@ func (w *Window) PIN(ctx context.Context, p tokens.Prompt, s tokens.PINState) (*
 func (w *Window) Confirm(ctx context.Context, p tokens.Prompt, s tokens.PINState) error {
 	return w.ask(ctx, func(a asker) error {
 		words := w.words(p)
+		if s.Sure {
+			return agree(ctx, a, words.sure(p))
+		}
 		if s.FinalTry {
 			return agree(ctx, a, words.finalTry(p, s, a.room()))
 		}

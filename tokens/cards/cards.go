@@ -20,6 +20,7 @@ type data struct {
 	Libraries []library `json:"libraries"`
 	Carriers  []carrier `json:"carriers"`
 	GOST      []hasher  `json:"gost"`
+	NewPINs   []newPIN  `json:"newPINs"`
 }
 
 type product struct {
@@ -48,6 +49,19 @@ type hasher struct {
 	Hash         string `json:"hash"`
 }
 
+type newPIN struct {
+	Manufacturer string `json:"manufacturer"`
+	Model        string `json:"model"`
+	NewPIN
+}
+
+// NewPIN is what cards of a standard take as a new PIN, where PKCS#11 cannot tell it.
+type NewPIN struct {
+	Alphabet string `json:"alphabet"` // "digits"
+	Min      int    `json:"min"`      // octets
+	Max      int    `json:"max"`
+}
+
 // Quirks is how a library differs from what the specification leads one to expect.
 type Quirks struct {
 	// Rescan: the library reads its list of tokens only in C_Initialize.
@@ -59,6 +73,9 @@ type Quirks struct {
 	// Stepwise: the library writes a new object on the token attribute by attribute, and a process that reads it meanwhile writes the half
 	// it read, filled with defaults, over the whole. C_CopyObject writes at once.
 	Stepwise bool `json:"stepwise"`
+	// Unblock is how the PIN is set without knowing it: "so_login" (or "", as the specification has it) by C_Login(CKU_SO) and C_InitPIN;
+	// "set_pin" by C_SetPIN without a login, which takes the PUK for the old PIN of a card whose PIN is locked.
+	Unblock string `json:"unblock"`
 }
 
 var known = sync.OnceValue(func() data {
@@ -90,6 +107,16 @@ func TokenHash(manufacturer, model string) bool {
 		}
 	}
 	return false
+}
+
+// NewPINOf finds what is known of new PINs by the fields of CK_TOKEN_INFO; nothing is known of most tokens.
+func NewPINOf(manufacturer, model string) NewPIN {
+	for _, n := range known().NewPINs {
+		if contains(manufacturer, n.Manufacturer) && contains(model, n.Model) {
+			return n.NewPIN
+		}
+	}
+	return NewPIN{}
 }
 
 // CarrierOf guesses what a person would call a token: "smartcard", "usb_token", "tpm" or "software". The fields are those of CK_TOKEN_INFO and

@@ -99,7 +99,7 @@ func TestDataFollowsItsSchema(t *testing.T) {
 
 func TestQuirksAndCarriers(t *testing.T) {
 	require.Equal(t, Quirks{Rescan: true, FreeSlot: true, Stepwise: true}, QuirksOf("SoftHSM"))
-	require.Equal(t, Quirks{Wait: true}, QuirksOf("OpenSC Project"))
+	require.Equal(t, Quirks{Wait: true, Unblock: "set_pin"}, QuirksOf("OpenSC Project"))
 	require.Equal(t, Quirks{}, QuirksOf("Aktiv Co."))
 
 	require.True(t, TokenHash("Pero", "Hashing card"))

@@ -34,6 +34,12 @@ var failures = [...]error{
 	context.Canceled,
 	context.DeadlineExceeded,
 	tokens.ErrKeyboardHeld,
+	tokens.ErrPUKLocked,
+	tokens.ErrPUKIncorrect,
+	tokens.ErrPINExpired,
+	tokens.ErrPINPolicy,
+	tokens.ErrPINNotLocked,
+	tokens.ErrNoCertificate,
 }
 
 // failure is an error that came over the pipe.

@@ -119,7 +119,7 @@ static int visible(object *o) {
 	if (kind && (kind->ulValueLen != strlen(key) || memcmp(kind->pValue, key, kind->ulValueLen))) return 0;
 	if (class == CKO_PUBLIC_KEY && number("nopublic", 0)) return 0;
 	if (class == CKO_CERTIFICATE && number("nocertificate", 0)) return 0;
-	return logged_in || !object_flag(o, CKA_PRIVATE, class == CKO_PRIVATE_KEY);
+	return logged_in == USER || !object_flag(o, CKA_PRIVATE, class == CKO_PRIVATE_KEY);
 }
 
 object *object_load(CK_OBJECT_HANDLE h) {
