@@ -229,6 +229,9 @@ type (
 	RestoreResult struct {
 		Token Token `json:"token"`
 	}
+	PINParams struct {
+		Token string `json:"token"`
+	}
 	CancelParams struct {
 		ID RequestID `json:"id"`
 	}

@@ -16,10 +16,14 @@ import (
 // maxLabel is the longest name of a token, in octets (PKCS#11 v2.40, section 5.5, "C_InitToken").
 const maxLabel = 32
 
-// ChangePIN changes the PIN of a token by the old one. This and what follows in this file is for the person, by the command line and the tray: api.Agent
-// does not have it.
+// ChangePIN changes the PIN of a token by the old one. What is in this file is for the person, by the command line and the tray; of it a page
+// reaches CarrierPIN alone.
 func (a *Agent) ChangePIN(ctx context.Context, c api.Caller, token string) (err error) {
 	defer a.done(c, "change a PIN", &err)
+	return a.changePIN(ctx, c, token)
+}
+
+func (a *Agent) changePIN(ctx context.Context, c api.Caller, token string) error {
 	return a.manage(ctx, c, token, tokens.Prompt{Act: tokens.ActChangePIN}, func(m tokens.Manager, p tokens.Prompt) error {
 		return m.ChangePIN(ctx, p.Token.ID, p)
 	})
@@ -28,9 +32,29 @@ func (a *Agent) ChangePIN(ctx context.Context, c api.Caller, token string) (err 
 // ResetPIN sets a PIN that is locked, forgotten or not there yet, by the SO-PIN or the PUK.
 func (a *Agent) ResetPIN(ctx context.Context, c api.Caller, token string) (err error) {
 	defer a.done(c, "set a PIN anew", &err)
+	return a.resetPIN(ctx, c, token)
+}
+
+func (a *Agent) resetPIN(ctx context.Context, c api.Caller, token string) error {
 	return a.manage(ctx, c, token, tokens.Prompt{Act: tokens.ActResetPIN}, func(m tokens.Manager, p tokens.Prompt) error {
 		return m.ResetPIN(ctx, p.Token.ID, p)
 	})
+}
+
+// CarrierPIN implements api.Agent: the one of the two that the token is in need of. A page names neither.
+func (a *Agent) CarrierPIN(ctx context.Context, c api.Caller, p api.PINParams) (err error) {
+	defer a.done(c, "carriers.pin", &err)
+	if err := a.admit(c); err != nil {
+		return err
+	}
+	at, err := a.carrier(ctx, p.Token)
+	if err != nil {
+		return err
+	}
+	if at.token.Reset != "" && (at.token.State == tokens.PINLocked || at.token.State == tokens.PINNotSet) {
+		return a.resetPIN(ctx, c, p.Token)
+	}
+	return a.changePIN(ctx, c, p.Token)
 }
 
 // Initialize takes everything off a token, names it, and sets its first PIN unless the person wants none.
