@@ -29,7 +29,7 @@ var rooms = []struct {
 	{"tokens/cards", nil, "knowledge of modules is data; it must be readable before anything is loaded"},
 	{"tokens/file", []string{"tokens", "tokens/file/pkcs12", "tokens/gost"}, "one kind of carrier knows nothing of another, or of who asks"},
 	{"tokens/file/pkcs12", []string{"tokens/gost"}, "a file format: bytes in, bytes out"},
-	{"tokens/p11", []string{"tokens", "tokens/cards", "tokens/gost"}, "the one room where a vendor's library is called"},
+	{"tokens/p11", []string{"tokens", "tokens/cards", "tokens/file/pkcs12", "tokens/gost"}, "the one room where a vendor's library is called; of files it has the format that keys are brought in"},
 	{"tokens/host", []string{"tokens"}, "it must not know what it carries: a module of any kind stands behind it"},
 	{"tokens/tokentest", []string{"tokens", "tokens/gost"}, "the one suite sees a Store as callers do"},
 	{"tokens/tokentest/published", nil, "finds data that tests judge by; any test may ask it"},

@@ -32,8 +32,10 @@
 //	expired 0|1         [0] the right PIN gets CKR_PIN_EXPIRED at C_Login, until it is set
 //	alphabet digits     a new PIN with anything else gets CKR_PIN_INVALID
 //	weak TEXT           this new PIN gets CKR_PIN_TOO_WEAK
+//	spiteful 0|1        [0] a new PIN that is refused spends a try of the old one
 //	sopin TEXT          [87654321]
 //	sotries N           [3] wrong SO-PINs until that locks
+//	import 0|1          [1] C_CreateObject takes keys
 //	unblock puk         a locked PIN is set by C_SetPIN without a login, with the SO-PIN for the old PIN; else by C_Login(CKU_SO) and C_InitPIN
 //	readonly 0|1        [0] CKF_WRITE_PROTECTED
 //	always 0|1          [0] CKA_ALWAYS_AUTHENTICATE
@@ -57,10 +59,12 @@ package testmodule
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -131,6 +135,20 @@ func Control(t testing.TB, library string, settings ...string) {
 	if err := os.Rename(path+".new", path); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Tries gives the count of wrong PINs ("tries") or SO-PINs ("sotries") that the card keeps.
+func Tries(t testing.TB, library, counter string) int {
+	t.Helper()
+	text, err := os.ReadFile(library + ".control." + counter)
+	if os.IsNotExist(err) {
+		return 0
+	}
+	n, e := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err := errors.Join(err, e); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // Calls counts how often a function was called so far.

@@ -96,6 +96,10 @@ typedef struct { CK_MECHANISM_TYPE type; CK_KEY_TYPE key; int digest; CK_MECHANI
 const mechanism *mechanism_of(CK_MECHANISM_TYPE, CK_FLAGS use);
 int parameter_fits(const CK_MECHANISM *, int digest);
 
+// bring.c
+
+CK_RV bring(object *);
+
 // key.c
 
 ENGINE *gost(void);
