@@ -39,6 +39,7 @@ type desk struct {
 	state   local.State
 	changed chan struct{}
 	revoked chan string
+	asked   chan local.PINParams // for PINs
 }
 
 func (d *desk) set(change func(*local.State)) {
@@ -65,6 +66,11 @@ func (d *desk) State(ctx context.Context, p local.StateParams) (local.State, err
 			return s, ctx.Err()
 		}
 	}
+}
+
+func (d *desk) PIN(_ context.Context, p local.PINParams) (local.PINResult, error) {
+	d.asked <- p
+	return local.PINResult{}, nil
 }
 
 func (d *desk) Revoke(_ context.Context, p local.RevokeParams) (local.RevokeResult, error) {
@@ -102,7 +108,7 @@ func newDesktop(t *testing.T, panel, theme string, command ...string) *desktop {
 	dir, err := os.MkdirTemp("/tmp", "pero-tray") // a socket's path is short
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	d := &desktop{t: t, dir: dir, panel: panel, desk: &desk{changed: make(chan struct{}), revoked: make(chan string, 9)}}
+	d := &desktop{t: t, dir: dir, panel: panel, desk: &desk{changed: make(chan struct{}), revoked: make(chan string, 9), asked: make(chan local.PINParams, 9)}}
 	for name, value := range map[string]string{
 		"HOME": dir, "XDG_RUNTIME_DIR": dir, "XDG_CONFIG_HOME": dir + "/config", "XDG_CACHE_HOME": dir + "/cache", "XDG_DATA_HOME": dir + "/data",
 		"PERO_STATE_DIR": "", "LC_ALL": "ru_RU.UTF-8", "GDK_BACKEND": "x11", "NO_AT_BRIDGE": "1", "GTK_THEME": theme, "WAYLAND_DISPLAY": "",
