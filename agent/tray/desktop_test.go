@@ -488,7 +488,7 @@ func TestTrayInXfce(t *testing.T) {
 	require.Equal(t, "Вставлен носитель: Рутокен_ЭЦП: USB-токен, готов", notice(), "after the state without tokens")
 	require.Contains(t, notice(), "Сертификат: Сертификат (Мария Иванова) закончится через 12 дней.")
 
-	// Tokens and certificates are there to be read.
+	// Tokens and certificates.
 	d.desk.set(withReady)
 	d.until("the icon of ready", func(p *image.RGBA) bool {
 		return count(p, d.icon, blue) > count(p, d.icon, dark) && difference(d.empty, p).Dy() <= 60
@@ -496,10 +496,23 @@ func TestTrayInXfce(t *testing.T) {
 	d.told("Готово к подписи")
 	menu := d.open()
 	d.press("Down")
-	d.tool("key", "Right") // chooses nothing: there is nothing to choose
+	d.tool("key", "Right")
 	d.until("the tokens", func(p *image.RGBA) bool { return difference(d.empty, p).Dx() > menu.Dx()+100 })
 	d.save(d.steady(), image.Rect(0, 0, 760, 200), "tokens")
 	d.close()
+
+	// Tokens, the token, change its PIN: the agent is asked to open its window, and what came of it is told.
+	d.open()
+	for _, key := range []string{"Down", "Right", "Right", "Return"} {
+		d.press(key)
+	}
+	select {
+	case p := <-d.desk.asked:
+		require.Equal(t, local.PINParams{Token: "1", Act: local.ChangePIN}, p)
+	case <-time.After(long):
+		t.Fatal("the PIN was not asked for")
+	}
+	require.Equal(t, "PIN-код: Новый PIN-код «Рутокен_ЭЦП» задан", notice())
 
 	// Sites, the site, take back, yes.
 	d.open()

@@ -50,7 +50,7 @@ func (t *tray) tokens(s local.State) []entry {
 	return orNone(list, t.words.Say("tray.menu.no_tokens"))
 }
 
-// pins is what can be done about a token's PIN in its state. A file has no PUK.
+// pins is what can be done about a token's PIN in its state.
 func (t *tray) pins(token local.Token) []entry {
 	change := entry{text: t.words.Say("tray.menu.pin_change"), act: func() { t.pin(token, local.ChangePIN) }}
 	reset := func(text string) entry {
@@ -60,9 +60,6 @@ func (t *tray) pins(token local.Token) []entry {
 	case "ready":
 		return []entry{change}
 	case "pin_low", "pin_final_try":
-		if token.Carrier == "file" {
-			return []entry{change}
-		}
 		return []entry{change, reset("tray.menu.pin_unblock")}
 	case "pin_locked":
 		return []entry{reset("tray.menu.pin_unblock")}
