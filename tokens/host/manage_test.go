@@ -40,7 +40,9 @@ func (b *bench) token() tokens.Token {
 }
 
 // answers starts a new act.
-func (b *bench) answers(list ...string) { b.person.answers, b.person.shown, b.person.pins = list, nil, nil }
+func (b *bench) answers(list ...string) {
+	b.person.answers, b.person.shown, b.person.pins = list, nil, nil
+}
 
 func (b *bench) change() error {
 	return b.store.ChangePIN(b.Context(), b.token().ID, tokens.Prompt{Act: tokens.ActChangePIN})

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"github.com/miekg/pkcs11"
 
@@ -36,6 +37,7 @@ func (m *Module) Unpack(_ context.Context, path string, password *tokens.PIN) (t
 		return nil, fmt.Errorf("read %s: %w", name, unpacked(err))
 	}
 	store, lock, err := f.Open(password.Bytes())
+	runtime.KeepAlive(password) // its memory goes when nobody holds it
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", name, unpacked(err))
 	}

@@ -29,6 +29,9 @@ func (m *Module) initPIN(h pkcs11.SessionHandle, pin *tokens.PIN) error {
 
 func (m *Module) initToken(slot uint, so *tokens.PIN, label [labelSize]byte) error {
 	defer runtime.KeepAlive(so)
+	var pinned runtime.Pinner // a stack may move
+	pinned.Pin(&label)
+	defer pinned.Unpin()
 	b, n := octets(so)
 	return m.call("C_InitToken", uintptr(slot), b, n, uintptr(unsafe.Pointer(&label[0])))
 }
