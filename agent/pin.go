@@ -23,6 +23,9 @@ func (a *app) pinCommand() *cobra.Command {
 		}),
 		a.command("pin.unblock", "token", 1, 1, func(ctx context.Context, args []string) error {
 			return a.onToken(ctx, args[0], func(ctx context.Context, s *stack, t api.Token) error {
+				if t.Carrier == string(tokens.File) {
+					return &api.Error{Reason: api.AlgorithmUnsupported, Message: a.words.Say("cli.pin.file", locale.Values{"Name": visible(t.Label)})}
+				}
 				return a.done("cli.pin.is_set", t.Label, s.agent.ResetPIN(ctx, person(), t.ID))
 			})
 		}),

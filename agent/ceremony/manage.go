@@ -91,6 +91,15 @@ func (a *Agent) Initialize(ctx context.Context, c api.Caller, token, label strin
 // Import puts the keys of a PKCS#12 file on a token; the carriers that are files take in the file itself.
 func (a *Agent) Import(ctx context.Context, c api.Caller, token string) (err error) {
 	defer a.done(c, "import a key", &err)
+	at, err := a.carrier(ctx, token)
+	if err != nil {
+		return err
+	}
+	if at.token.Carrier != tokens.File { // a file is made for what comes
+		if err := at.ready(ctx); err != nil {
+			return err
+		}
+	}
 	return a.manage(ctx, c, token, tokens.Prompt{Act: tokens.ActImport}, func(m tokens.Manager, p tokens.Prompt) error {
 		if archive, ok := m.(tokens.Archive); ok && p.Token.Carrier == tokens.File {
 			p.Act, p.Token = tokens.ActRestore, tokens.Token{}
@@ -110,6 +119,9 @@ func (a *Agent) manage(ctx context.Context, c api.Caller, token string, p tokens
 	m, ok := at.store.(tokens.Manager)
 	if !ok {
 		return fmt.Errorf("token %q: %w", at.token.Label, tokens.ErrUnsupported)
+	}
+	if !at.token.Writable && at.token.State != tokens.Unreadable {
+		return fmt.Errorf("token %q: %w", at.token.Label, tokens.ErrReadOnly)
 	}
 	if err := a.journal.Reserve(0); err != nil {
 		return storage("reserve the journal", err)

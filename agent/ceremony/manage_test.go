@@ -130,6 +130,28 @@ func TestPolicyIsNoWrongPIN(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// Nobody is asked for what cannot be done.
+func TestWhatCannotBeDoneOpensNoWindow(t *testing.T) {
+	h, library, certificate := card(t, "readonly 1")
+	for _, act := range []func() error{
+		func() error { return h.ChangePIN(t.Context(), own, certificate.Token) },
+		func() error { return h.ResetPIN(t.Context(), own, certificate.Token) },
+		func() error { return h.Import(t.Context(), own, certificate.Token) },
+		func() error { _, err := h.Initialize(t.Context(), own, certificate.Token, "anew"); return err },
+		func() error { return h.CarrierPIN(t.Context(), page, api.PINParams{Token: certificate.Token}) },
+	} {
+		refused(t, api.TokenReadOnly, act())
+	}
+	testmodule.Control(t, library, "pinset 0")
+	refused(t, api.PINNotSet, h.Import(t.Context(), own, certificate.Token))
+	refused(t, api.PINNotSet, h.ChangePIN(t.Context(), own, certificate.Token))
+	for _, label := range []string{"", "a name of far more than thirty-two octets", "line\nbreak", "\xff"} {
+		_, err := h.Initialize(t.Context(), own, certificate.Token, label)
+		refused(t, api.BadRequest, err)
+	}
+	require.Zero(t, h.window.count())
+}
+
 func TestContentsAreDeletedByName(t *testing.T) {
 	h, library, certificate := card(t)
 	list, err := h.Contents(t.Context(), own, certificate.Token)

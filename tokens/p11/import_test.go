@@ -129,7 +129,7 @@ func TestImportLeavesNothingHalfDone(t *testing.T) {
 func TestImportOfGOST(t *testing.T) {
 	for _, algorithm := range []tokens.KeyAlgorithm{tokens.GOST2012256, tokens.GOST2012512} {
 		t.Run(string(algorithm), func(t *testing.T) {
-			m, library := newCard(t, "key none")
+			m, _ := newCard(t, "key none")
 			parcel := unpack(t, m, gostFile(t, algorithm))
 			s := enter(t, m, nil)
 			require.NoError(t, parcel.Deliver(t.Context(), s))
@@ -141,8 +141,8 @@ func TestImportOfGOST(t *testing.T) {
 			_, err = s.Sign(t.Context(), keys[0].ID, alg, digestOf(alg.Hash, "x"))
 			require.NoError(t, err, "the signature was held against the public key")
 
-			m, library = newCard(t, "key none", "import 0")
-			require.ErrorIs(t, unpack(t, m, gostFile(t, algorithm)).Deliver(t.Context(), enter(t, m, nil)), tokens.ErrUnsupported)
+			other, library := newCard(t, "key none", "import 0")
+			require.ErrorIs(t, unpack(t, other, gostFile(t, algorithm)).Deliver(t.Context(), enter(t, other, nil)), tokens.ErrUnsupported)
 			require.Zero(t, testmodule.Calls(t, library, "C_SignInit"))
 		})
 	}

@@ -102,7 +102,7 @@ func TestWhatACardTellsOfItsPIN(t *testing.T) {
 	}
 	require.Zero(t, testmodule.Tries(t, library, "tries"))
 
-	m, library = newCard(t, "expired 1")
+	m, _ = newCard(t, "expired 1")
 	id := only(t, m).ID
 	_, err := m.Login(t.Context(), id, pin("1234"), nil)
 	require.ErrorIs(t, err, tokens.ErrPINExpired)
@@ -132,7 +132,7 @@ func TestPUK(t *testing.T) {
 	require.Zero(t, testmodule.Calls(t, library, "C_Login"))
 	require.True(t, opens(t, library, "Test token", "4321"))
 
-	m, library = newCard(t, "sotries 2")
+	m, _ = newCard(t, "sotries 2")
 	id := only(t, m).ID
 	require.ErrorIs(t, m.ResetPIN(t.Context(), id, pin("0000"), pin("4321")), tokens.ErrPUKIncorrect)
 	require.Equal(t, tokens.PINFinalTry, only(t, m).ResetState)
