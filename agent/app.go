@@ -118,7 +118,7 @@ func (a *app) root() *cobra.Command {
 	flags.StringVar(&a.config, "config", "", a.words.Say("cli.flag.config"))
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, a.words.Say("cli.flag.verbose"))
 	flags.BoolP("help", "h", false, a.words.Say("cli.flag.help"))
-	root.AddCommand(a.signCommand(), a.verifyCommand(), a.inspectCommand(), a.certificatesCommand(), a.tokensCommand(), a.enrollCommand(),
+	root.AddCommand(a.signCommand(), a.verifyCommand(), a.inspectCommand(), a.certificatesCommand(), a.tokensCommand(), a.pinCommand(), a.enrollCommand(),
 		a.renewCommand(), a.agentCommand(), a.statusCommand(), a.serviceCommand(), a.trustCommand(), a.sitesCommand(), a.phraseCommand(), a.journalCommand(), a.doctorCommand(), a.completionCommand(), a.manualCommand(),
 		a.versionCommand())
 	return root

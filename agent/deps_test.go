@@ -30,7 +30,7 @@ var rooms = []struct {
 	{"tokens/file", []string{"tokens", "tokens/file/pkcs12", "tokens/gost"}, "one kind of carrier knows nothing of another, or of who asks"},
 	{"tokens/file/pkcs12", []string{"tokens/gost"}, "a file format: bytes in, bytes out"},
 	{"tokens/pcsc", nil, "one question to the card service, for those who know modules"},
-	{"tokens/p11", []string{"tokens", "tokens/cards", "tokens/gost", "tokens/pcsc"}, "the one room where a vendor's library is called"},
+	{"tokens/p11", []string{"tokens", "tokens/cards", "tokens/file/pkcs12", "tokens/gost", "tokens/pcsc"}, "the one room where a vendor's library is called; of files it has the format that keys are brought in"},
 	{"tokens/host", []string{"tokens"}, "it must not know what it carries: a module of any kind stands behind it"},
 	{"tokens/tokentest", []string{"tokens", "tokens/gost"}, "the one suite sees a Store as callers do"},
 	{"tokens/tokentest/published", nil, "finds data that tests judge by; any test may ask it"},

@@ -135,7 +135,7 @@ func (v *visit) look(ctx context.Context) (local.State, error) {
 		if t.Carrier == string(tokens.File) && t.State == string(tokens.PINNotSet) {
 			continue // the place for a key file that is not there yet
 		}
-		at := local.Token{ID: t.ID, Label: visible(t.Label), Carrier: t.Carrier, State: t.State, Certificates: []local.Certificate{}}
+		at := local.Token{ID: t.ID, Label: visible(t.Label), Carrier: t.Carrier, State: t.State, ToBeChanged: t.ToBeChanged, Certificates: []local.Certificate{}}
 		for _, c := range held.Certificates {
 			if c.Token == t.ID && c.HasPrivateKey {
 				until := keyEnd(c)
@@ -193,6 +193,9 @@ func judge(list []local.Token, asking bool, crashed []string) (local.Status, []l
 			mild = append(mild, local.Cause{What: local.PINFinalTry, Name: t.Label})
 		case tokens.PINLow:
 			mild = append(mild, local.Cause{What: local.PINLow, Name: t.Label})
+		}
+		if t.ToBeChanged {
+			mild = append(mild, local.Cause{What: local.PINExchange, Name: t.Label})
 		}
 	}
 	soon := int(local.Soon / (24 * time.Hour))
@@ -297,6 +300,17 @@ func (d *desk) Revoke(_ context.Context, p local.RevokeParams) (local.RevokeResu
 		return local.RevokeResult{}, &api.Error{Reason: reason, Message: worded.Error(), Err: err}
 	}
 	return local.RevokeResult{}, err
+}
+
+// PIN implements local.Person.
+func (d *desk) PIN(ctx context.Context, p local.PINParams) (r local.PINResult, err error) {
+	switch p.Act {
+	case local.ChangePIN:
+		return r, d.agent.ChangePIN(ctx, person(), p.Token)
+	case local.ResetPIN:
+		return r, d.agent.ResetPIN(ctx, person(), p.Token)
+	}
+	return r, &api.Error{Reason: api.BadRequest, Member: "act"}
 }
 
 // Journal implements local.Person.

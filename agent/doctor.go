@@ -310,6 +310,9 @@ func (d *doctor) token(t tokens.Token, foreign bool) {
 	default:
 		d.find("token", levelProblem, "token_unreadable", v)
 	}
+	if t.ToBeChanged {
+		d.find("token", levelNote, "token_exchange", v)
+	}
 }
 
 func (d *doctor) grants(c config.Config) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,39 +16,14 @@ import (
 	"github.com/perosign/pero/agent/window/pinentrytest"
 	"github.com/perosign/pero/api"
 	"github.com/perosign/pero/api/ws"
+	"github.com/perosign/pero/tokens/p11/testmodule"
 )
 
 // The tray is told of what happens as it happens: a window that opens, what was answered in it, a site that is taken back, what is in the
 // journal of it all.
 func TestPersonIsTold(t *testing.T) {
-	pero := filepath.Join(program(t), "pero")
-	dialogs, dir := pinentrytest.Build(t), t.TempDir()
-	listen, err := freePort()
-	require.NoError(t, err)
-	t.Setenv("PERO_STATE_DIR", filepath.Join(dir, "state"))
-	t.Setenv("XDG_RUNTIME_DIR", "")
-	t.Setenv("LC_ALL", "C.UTF-8")
-	settings := filepath.Join(dir, "pero.toml")
-	require.NoError(t, os.WriteFile(settings, fmt.Appendf(nil, "listen = %q\n[window]\npinentry = %q\n", listen, filepath.Join(dialogs, "pinentry")), 0o600))
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	agent := exec.CommandContext(ctx, pero, "--config", settings, "agent")
-	agent.Stderr = os.Stderr
-	require.NoError(t, agent.Start())
-	t.Cleanup(func() {
-		agent.Process.Signal(os.Interrupt)
-		agent.Wait()
-	})
-	var tray *local.Client
-	for {
-		if tray, err = local.Dial(ctx); err == nil {
-			break
-		}
-		require.ErrorIs(t, err, local.ErrAway)
-		require.NoError(t, ctx.Err(), "the agent does not answer")
-		time.Sleep(20 * time.Millisecond)
-	}
-	defer tray.Close()
+	a := startAgent(t, "")
+	ctx, tray, dialogs, dir, listen := a.ctx, a.tray, a.dialogs, a.dir, a.listen
 	s, err := tray.State(ctx, local.StateParams{})
 	require.NoError(t, err)
 	require.Equal(t, local.None, s.Status)
@@ -101,7 +77,7 @@ func TestPersonIsTold(t *testing.T) {
 	require.Equal(t, local.Record{Time: j.Records[0].Time, Origin: origin, Act: "access", Decision: "agreed", Result: "ok"}, j.Records[0])
 
 	// A command in another process changes something.
-	block := exec.CommandContext(ctx, pero, "--config", settings, "sites", "block", origin)
+	block := exec.CommandContext(ctx, a.pero, "--config", a.settings, "sites", "block", origin)
 	require.NoError(t, block.Run())
 	until("the site is blocked", func() bool { return len(s.Sites) == 1 && s.Sites[0].Access == "blocked" })
 
@@ -114,4 +90,99 @@ func TestPersonIsTold(t *testing.T) {
 	until("a window opens", func() bool { return s.Status == local.Busy })
 	require.NoError(t, other.Close())
 	until("the window closes", func() bool { return s.Status == local.None })
+}
+
+// resident is an agent that runs, and the person's connection to it.
+type resident struct {
+	t                                    *testing.T
+	ctx                                  context.Context
+	pero, settings, dialogs, dir, listen string
+	tray                                 *local.Client
+	state                                local.State
+}
+
+// startAgent runs an agent until the test ends; more is added to its configuration.
+func startAgent(t *testing.T, more string) *resident {
+	t.Helper()
+	listen, err := freePort()
+	require.NoError(t, err)
+	a := &resident{t: t, pero: filepath.Join(program(t), "pero"), dialogs: pinentrytest.Build(t), dir: t.TempDir(), listen: listen}
+	t.Setenv("PERO_STATE_DIR", filepath.Join(a.dir, "state"))
+	t.Setenv("XDG_RUNTIME_DIR", "")
+	t.Setenv("LC_ALL", "C.UTF-8")
+	a.settings = filepath.Join(a.dir, "pero.toml")
+	require.NoError(t, os.WriteFile(a.settings, fmt.Appendf(nil, "listen = %q\n[window]\npinentry = %q\n%s", listen, filepath.Join(a.dialogs, "pinentry"), more), 0o600))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	a.ctx = ctx
+	agent := exec.CommandContext(ctx, a.pero, "--config", a.settings, "agent")
+	agent.Stderr = os.Stderr
+	require.NoError(t, agent.Start())
+	t.Cleanup(func() {
+		agent.Process.Signal(os.Interrupt)
+		agent.Wait()
+	})
+	for {
+		if a.tray, err = local.Dial(ctx); err == nil {
+			break
+		}
+		require.ErrorIs(t, err, local.ErrAway)
+		require.NoError(t, ctx.Err(), "the agent does not answer")
+		time.Sleep(20 * time.Millisecond)
+	}
+	t.Cleanup(func() { a.tray.Close() })
+	return a
+}
+
+// until waits for a state.
+func (a *resident) until(what string, so func(local.State) bool) local.State {
+	a.t.Helper()
+	for a.state.Revision == 0 || !so(a.state) {
+		var err error
+		a.state, err = a.tray.State(a.ctx, local.StateParams{After: a.state.Revision})
+		require.NoError(a.t, err, what)
+	}
+	return a.state
+}
+
+// The tray has the agent open its window for a PIN, and hears how it ended; a page has no such request.
+func TestPersonChangesAPIN(t *testing.T) {
+	library := testmodule.Build(t)
+	testmodule.Control(t, library, "tobechanged 1")
+	a := startAgent(t, fmt.Sprintf("[[modules]]\nname = \"Test\"\npath = %q\n", library))
+	// The machine may have tokens and troubles of its own.
+	exchange, asking := local.Cause{What: local.PINExchange, Name: "Test token"}, local.Cause{What: local.Asking}
+	says := func(c local.Cause, yes bool) func(local.State) bool {
+		return func(s local.State) bool { return slices.Contains(s.Causes, c) == yes }
+	}
+	s := a.until("the token wants its PIN changed", says(exchange, true))
+	require.Equal(t, local.Warning, exchange.Status())
+	token := s.Tokens[slices.IndexFunc(s.Tokens, func(t local.Token) bool { return t.Label == "Test token" })].ID
+
+	pinentrytest.SetAnswers(t, a.dialogs, "pin 1234", "pin 4321")
+	_, err := a.tray.PIN(a.ctx, local.PINParams{Token: token, Act: local.ChangePIN})
+	require.NoError(t, err)
+	a.until("the token is content", says(exchange, false))
+
+	pinentrytest.SetAnswers(t, a.dialogs, "cancel")
+	var refused *api.Error
+	_, err = a.tray.PIN(a.ctx, local.PINParams{Token: token, Act: local.ResetPIN})
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, api.UserCancelled, refused.Reason)
+	_, err = a.tray.PIN(a.ctx, local.PINParams{Token: token, Act: "guess"})
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, api.BadRequest, refused.Reason)
+	require.Equal(t, 1, testmodule.Calls(t, library, "C_SetPIN"))
+	require.Zero(t, testmodule.Calls(t, library, "C_Login"))
+
+	// The tray goes in the middle, and the window with it: nothing is tried later.
+	never := filepath.Join(t.TempDir(), "never")
+	pinentrytest.SetAnswers(t, a.dialogs, "after "+never+" pin 4321", "pin 1111")
+	other, err := local.Dial(a.ctx)
+	require.NoError(t, err)
+	go other.PIN(a.ctx, local.PINParams{Token: token, Act: local.ChangePIN})
+	a.until("a window opens", says(asking, true))
+	require.NoError(t, other.Close())
+	a.until("the window closes", says(asking, false))
+	require.Equal(t, 1, testmodule.Calls(t, library, "C_SetPIN"))
 }

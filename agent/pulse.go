@@ -127,6 +127,30 @@ func (s watchedStore) Restore(ctx context.Context, p tokens.Prompt) (tokens.Toke
 	return s.Store.Restore(ctx, p)
 }
 
+// ChangePIN implements tokens.Manager.
+func (s watchedStore) ChangePIN(ctx context.Context, id tokens.ID, p tokens.Prompt) error {
+	defer s.pulse.ask(ctx)()
+	return s.Store.ChangePIN(ctx, id, p)
+}
+
+// ResetPIN implements tokens.Manager.
+func (s watchedStore) ResetPIN(ctx context.Context, id tokens.ID, p tokens.Prompt) error {
+	defer s.pulse.ask(ctx)()
+	return s.Store.ResetPIN(ctx, id, p)
+}
+
+// Initialize implements tokens.Manager.
+func (s watchedStore) Initialize(ctx context.Context, id tokens.ID, p tokens.Prompt) (tokens.Token, error) {
+	defer s.pulse.ask(ctx)()
+	return s.Store.Initialize(ctx, id, p)
+}
+
+// Import implements tokens.Manager.
+func (s watchedStore) Import(ctx context.Context, id tokens.ID, p tokens.Prompt) error {
+	defer s.pulse.ask(ctx)()
+	return s.Store.Import(ctx, id, p)
+}
+
 // watchedAsker is the window for questions without a token, told while it is open.
 type watchedAsker struct {
 	ceremony.Asker
@@ -148,7 +172,7 @@ type watchedAgent struct {
 // told are the reasons a person should know of even when the page is out of sight. What the person did, or sees in the window, is not
 // among them, nor what a page can bring about alone as often as it likes.
 var told = []api.Reason{
-	api.PINLocked, api.PINNotSet, api.CertificateExpired, api.KeyExpired, api.TokenRemoved, api.TokenFull, api.TokenReadOnly,
+	api.PINLocked, api.PINNotSet, api.PINExpired, api.CertificateExpired, api.KeyExpired, api.TokenRemoved, api.TokenFull, api.TokenReadOnly,
 	api.TokenFaulty, api.TokenFailed, api.ModuleCrashed, api.NoWindow, api.StorageFailed,
 }
 

@@ -51,6 +51,7 @@ func (a *app) tokensCommand() *cobra.Command {
 				return a.emit(r.Token, func(w io.Writer) { a.showToken(w, r.Token) })
 			})
 		})))
+	list.AddCommand(a.contentsCommands()...)
 	return list
 }
 
@@ -60,6 +61,9 @@ func (a *app) showToken(w io.Writer, t api.Token) {
 		fmt.Fprintf(w, "%s\n  %s\n", visible(t.Label), say("cli.tokens.new_file"))
 	} else {
 		fmt.Fprintf(w, "%s\n  %s\n", visible(t.Label), say("cli.tokens.line", locale.Values{"Carrier": say("cli.carrier." + t.Carrier), "State": say("cli.state." + t.State)}))
+	}
+	if t.ToBeChanged {
+		fmt.Fprintf(w, "  %s\n", say("cli.tokens.to_be_changed"))
 	}
 	if about := strings.TrimSpace(visible(t.Manufacturer) + " " + visible(t.Model)); about != "" {
 		fmt.Fprintf(w, "  %s\n", about)

@@ -40,6 +40,8 @@ type Agent interface {
 	Verify(ctx context.Context, c Caller, p VerifyParams) (VerifyResult, error)
 	BackupCarrier(ctx context.Context, c Caller, p BackupParams) error
 	RestoreCarrier(ctx context.Context, c Caller) (RestoreResult, error)
+	// CarrierPIN lets the person change the PIN of a carrier, or set it where it is locked or not set yet: which, only Pero's window says.
+	CarrierPIN(ctx context.Context, c Caller, p PINParams) error
 	// Disconnected says that the connection is gone: its uploads, downloads and held logins are dropped.
 	Disconnected(c Caller)
 }

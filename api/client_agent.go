@@ -153,5 +153,11 @@ func (c *Client) RestoreCarrier(ctx context.Context, _ Caller) (RestoreResult, e
 	return ask(ctx, c, restoreCarrier, none{})
 }
 
+// CarrierPIN implements Agent.
+func (c *Client) CarrierPIN(ctx context.Context, _ Caller, p PINParams) error {
+	_, err := ask(ctx, c, carrierPIN, p)
+	return err
+}
+
 // Disconnected implements Agent: it closes the connection.
 func (c *Client) Disconnected(Caller) { c.conn.Close() }

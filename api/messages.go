@@ -229,6 +229,9 @@ type (
 	RestoreResult struct {
 		Token Token `json:"token"`
 	}
+	PINParams struct {
+		Token string `json:"token"`
+	}
 	CancelParams struct {
 		ID RequestID `json:"id"`
 	}
@@ -247,6 +250,7 @@ type Token struct {
 	Writable      bool     `json:"writable"`
 	PINPad        bool     `json:"pinPad"`
 	KeyAlgorithms []string `json:"keyAlgorithms"`
+	ToBeChanged   bool     `json:"pinToBeChanged,omitzero"` // the PIN is still the one that the token was handed out with
 }
 
 // Certificate is what a page may know of a certificate.

@@ -163,6 +163,10 @@ func (d *documented) BackupCarrier(_ context.Context, _ Caller, p BackupParams) 
 func (d *documented) RestoreCarrier(context.Context, Caller) (RestoreResult, error) {
 	return reply[RestoreResult](d, "carriers.restore", none{})
 }
+func (d *documented) CarrierPIN(_ context.Context, _ Caller, p PINParams) error {
+	_, err := reply[none](d, "carriers.pin", p)
+	return err
+}
 func (d *documented) Disconnected(Caller) {}
 
 // document is PROTOCOL.md taken apart.
@@ -316,6 +320,7 @@ func TestProtocolDocument(t *testing.T) {
 	example(t, d, verify, func(c *Client, p VerifyParams) (VerifyResult, error) { return c.Verify(plain, me, p) })
 	example(t, d, backupCarrier, func(c *Client, p BackupParams) (none, error) { return none{}, c.BackupCarrier(plain, me, p) })
 	example(t, d, restoreCarrier, func(c *Client, _ none) (RestoreResult, error) { return c.RestoreCarrier(plain, me) })
+	example(t, d, carrierPIN, func(c *Client, p PINParams) (none, error) { return none{}, c.CarrierPIN(plain, me, p) })
 	example(t, d, cancelRequest, func(c *Client, p CancelParams) (none, error) { return ask(plain, c, cancelRequest, p) })
 
 	require.Len(t, d.requests, len(routes), "a method in the document that is not in the code, or the other way round")

@@ -44,13 +44,14 @@ var (
 	verify            = agentRoute("verify", Agent.Verify)
 	backupCarrier     = actRoute("carriers.backup", Agent.BackupCarrier)
 	restoreCarrier    = listRoute("carriers.restore", Agent.RestoreCarrier)
+	carrierPIN        = actRoute("carriers.pin", Agent.CarrierPIN)
 	cancelRequest     = route[CancelParams, none]{"request.cancel", (*session).cancelRequest}
 )
 
 var routes = table(
 	hello, requestAccess, subscribe, listTokens, listCertificates, certificateStatus, exportCertificate, sign, openDocument,
 	syncDocument, closeDocument, fetchDocument, beginEnrollment, completeEnroll, listEnrollments, cancelEnrollment, beginRenewal, authenticate, verify, backupCarrier,
-	restoreCarrier, cancelRequest,
+	restoreCarrier, carrierPIN, cancelRequest,
 )
 
 // Notifications and what they carry.

@@ -286,4 +286,6 @@ func (p VerifyParams) check(c *checker) {
 }
 
 func (p BackupParams) check(c *checker) { c.required("token", p.Token, maxIdentifier) }
+
+func (p PINParams) check(c *checker)    { c.required("token", p.Token, maxIdentifier) }
 func (p CancelParams) check(c *checker) { c.when(p.ID == "", "id") }

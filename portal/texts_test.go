@@ -65,7 +65,7 @@ func TestEveryKeyUsedHasWords(t *testing.T) {
 	for _, code := range constants(t, "problem.go") {
 		has("problem."+code, "problem.go")
 	}
-	for _, r := range []api.Reason{api.UserCancelled, api.TimedOut, api.Busy, api.TokenRemoved, api.PINIncorrect, api.PINLocked, api.TokenFull,
+	for _, r := range []api.Reason{api.UserCancelled, api.TimedOut, api.Busy, api.TokenRemoved, api.PINIncorrect, api.PINLocked, api.PINNotSet, api.PINExpired, api.PINPolicy, api.PUKIncorrect, api.PUKLocked, api.TokenFull,
 		api.TokenReadOnly, api.CertificateExpired, api.KeyExpired, api.TokenFaulty, api.TokenFailed, api.ContainerForeign, api.ModuleCrashed, api.NoWindow, api.StorageFailed, api.Conflict, api.AccessDenied} {
 		has("reason."+string(r), "api")
 	}

@@ -7,6 +7,7 @@ import "errors"
 var (
 	ErrNoToken       = errors.New("token not found")
 	ErrNoKey         = errors.New("key not found on the token")
+	ErrNoCertificate = errors.New("certificate not found on the token")
 	ErrRemoved       = errors.New("token removed")
 	ErrBusy          = errors.New("token is in use by another program")
 	ErrFull          = errors.New("token is full")
@@ -14,6 +15,11 @@ var (
 	ErrPINIncorrect  = errors.New("the token refused the PIN")
 	ErrPINLocked     = errors.New("the PIN is locked")
 	ErrPINNotSet     = errors.New("the token has no PIN yet")
+	ErrPINExpired    = errors.New("the PIN has to be changed before it is of use") // CKR_PIN_EXPIRED
+	ErrPINPolicy     = errors.New("the token takes no such PIN")                   // the new one; neither is a wrong PIN, nor was a try spent
+	ErrPINNotLocked  = errors.New("the PIN is not locked")                         // and the PUK is for one that is
+	ErrPUKIncorrect  = errors.New("the token refused the PUK or SO-PIN")           // said, as ErrPINIncorrect, only when the token did
+	ErrPUKLocked     = errors.New("the PUK or SO-PIN is locked")
 	ErrCancelled     = errors.New("cancelled by the person")
 	ErrBlocked       = errors.New("the person blocked the site")
 	ErrTimedOut      = errors.New("nobody answered in time")

@@ -14,6 +14,40 @@ type Module interface {
 	Login(ctx context.Context, id ID, pin *PIN, again func(context.Context) (*PIN, error)) (Session, error)
 }
 
+// PINModule is a Module whose tokens' PINs can be changed. What is typed on a PIN pad is nil.
+type PINModule interface {
+	Module
+	// ChangePIN makes exactly one attempt with old, and sets pin in its place. ErrPINPolicy when the token takes no such pin.
+	ChangePIN(ctx context.Context, id ID, old, pin *PIN) error
+}
+
+// TokenModule is a PINModule whose tokens can be set up: by their SO-PIN, or by the PUK where Token.Reset says so.
+type TokenModule interface {
+	PINModule
+	// ResetPIN makes exactly one attempt with by, and sets pin, also where there was none. ErrPUKIncorrect, ErrPUKLocked, ErrPINPolicy as of
+	// pin, ErrPINNotLocked.
+	ResetPIN(ctx context.Context, id ID, by, pin *PIN) error
+	// Initialize makes exactly one attempt with so, which becomes the SO-PIN of a token that was Uninitialized (ErrPINPolicy then), takes
+	// everything off the token and names it. The token has no PIN afterwards, and may have another ID.
+	Initialize(ctx context.Context, id ID, so *PIN, label string) (Token, error)
+}
+
+// ImportModule is a Module that takes keys made elsewhere.
+type ImportModule interface {
+	Module
+	// Unpack opens the PKCS#12 file at path. ErrPINIncorrect when password is not its, ErrNoKey when no key is in it.
+	Unpack(ctx context.Context, path string, password *PIN) (Parcel, error)
+}
+
+// Parcel is keys and their certificates on the way to a token.
+type Parcel interface {
+	// Deliver writes them by a session that the same Module's Login gave, sensitive and not extractable, and proves each key by a signature.
+	// What cannot be finished is taken away again. ErrExists when a key is on the token already, ErrUnsupported when it takes none.
+	Deliver(ctx context.Context, s Session) error
+	// Wipe overwrites the private keys.
+	Wipe()
+}
+
 // FileModule is a Module whose tokens are files.
 type FileModule interface {
 	Module

@@ -74,10 +74,25 @@ func (m *pinMemory) free() {
 
 // PINState is what the window tells about the PIN it asks for.
 type PINState struct {
-	Wrong    bool // the PIN just typed was refused by the token
-	Length   bool // the PIN just typed is empty, or shorter or longer than the token takes; it was not sent to the token
-	Low      bool // CKF_USER_PIN_COUNT_LOW
-	FinalTry bool // CKF_USER_PIN_FINAL_TRY: the next wrong PIN locks
-	New      bool // choose a PIN for a new carrier; asked twice
-	Nth      int  // which of Prompt.PINs this is, from 1
+	Secret   Secret // what is asked for
+	Wrong    bool   // what was just typed was refused by the token
+	Length   bool   // the PIN just typed is empty, or shorter or longer than the token takes; it was not sent to the token
+	Digits   bool   // the new PIN just typed has other characters than digits, and the token takes nothing else; it was not sent either
+	Refused  bool   // the token does not take such a PIN as the new one just typed (ErrPINPolicy)
+	Low      bool   // CKF_USER_PIN_COUNT_LOW, or the flag of the SO-PIN
+	FinalTry bool   // CKF_USER_PIN_FINAL_TRY, or that of the SO-PIN: the next wrong one locks
+	New      bool   // choose one; asked twice
+	Sure     bool   // the second question before what cannot be taken back
+	Nth      int    // which of Prompt.PINs this is, from 1
 }
+
+// Secret is which of a token's secrets a person is asked for.
+type Secret string
+
+// Secrets.
+const (
+	UserPIN  Secret = ""         // the PIN of each login
+	SOPIN    Secret = "so_pin"   // PKCS#11's security officer: whoever set the token up
+	PUK      Secret = "puk"      // of a card whose library unblocks by it instead
+	Password Secret = "password" // of a file on its way to a token
+)

@@ -15,6 +15,11 @@ const (
 	ActDiscard      Act = "discard"  // delete the unused key of an abandoned enrolment
 	ActBackup       Act = "backup"
 	ActRestore      Act = "restore"
+	ActChangePIN    Act = "pin_change"
+	ActResetPIN     Act = "pin_reset" // set it without knowing it
+	ActInitialize   Act = "initialize"
+	ActDelete       Act = "delete" // a key, a certificate
+	ActImport       Act = "import"
 	ActAccess       Act = "access" // may this site talk to Pero at all; no token, no PIN
 )
 
@@ -33,6 +38,8 @@ type Prompt struct {
 	Subject   []PromptField // what a request will say, for ActEnroll and ActRenew
 	Key       KeyAlgorithm  // of a new key
 	Hold      time.Duration // how long the login stays for the step that follows; 0 when it ends with this act
+	Name      string        // that the token will have, for ActInitialize
+	Lost      []PromptLoss  // what will be deleted, for ActInitialize and ActDelete
 	PINs      int           // how many times the PIN will be asked (CKA_ALWAYS_AUTHENTICATE); 0 or 1: once
 }
 
@@ -42,6 +49,14 @@ type PromptDocument struct {
 	Size   int64  // octets; -1 when only a digest was given and the content was never seen
 	SHA256 string // hex; the given digest when the content was never seen
 	Hash   Hash   // of that given digest; "" for SHA-256
+}
+
+// PromptLoss is a key or a certificate that will be no more.
+type PromptLoss struct {
+	Key      bool
+	Name     string    // the certificate's holder, or the key's label
+	Issuer   string    // of a certificate
+	NotAfter time.Time // its end
 }
 
 // PromptField is one line of a subject: the protocol's member name and its value.

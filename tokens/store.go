@@ -36,6 +36,8 @@ type Session interface {
 	Install(ctx context.Context, key KeyID, chain [][]byte) error
 	// Delete removes a key pair that has no certificate (an abandoned enrolment). ErrInUse when a certificate stands beside it.
 	Delete(ctx context.Context, key KeyID) error
+	// DeleteCertificate removes a certificate, wherever it lies on the token; its key stays. ErrNoCertificate when it is not there.
+	DeleteCertificate(ctx context.Context, der []byte) error
 	// Keys lists the private keys as seen after login: those that Objects cannot see too.
 	Keys(ctx context.Context) ([]Key, error)
 	// Close logs out, always.

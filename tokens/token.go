@@ -65,7 +65,17 @@ type Token struct {
 	PINPad       bool // the PIN is typed on the reader (CKF_PROTECTED_AUTHENTICATION_PATH)
 	MinPIN       int  // octets, 0 when unknown
 	MaxPIN       int  // octets, 0 when unknown
+	NewPIN       PINPolicy
+	ToBeChanged  bool   // CKF_USER_PIN_TO_BE_CHANGED: the PIN is the one that the token was handed out with
+	Reset        Secret // what sets the PIN without knowing it: SOPIN or PUK; "" for a carrier whose PIN nobody can set anew
+	ResetState   State  // of that secret, as far as it is known: Ready, PINLow, PINFinalTry, PINLocked
 	Algorithms   []KeyAlgorithm
+}
+
+// PINPolicy is what a new PIN has to be like, as far as that is known before the token is asked. PKCS#11 tells lengths and no alphabet.
+type PINPolicy struct {
+	Min, Max int  // octets, 0 when unknown
+	Digits   bool // nothing but digits
 }
 
 // KeyID names a key on its token: the hex of CKA_ID (PKCS#11) or localKeyId (PKCS#12), or whatever else a store

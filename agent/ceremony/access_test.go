@@ -114,6 +114,7 @@ func everyCall(h *house, c api.Caller) map[string]func(context.Context) error {
 			return err
 		},
 		"backup":  func(ctx context.Context) error { return h.BackupCarrier(ctx, c, api.BackupParams{}) },
+		"pin":     func(ctx context.Context) error { return h.CarrierPIN(ctx, c, api.PINParams{}) },
 		"restore": func(ctx context.Context) error { _, err := h.RestoreCarrier(ctx, c); return err },
 	}
 }

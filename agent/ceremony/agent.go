@@ -104,7 +104,7 @@ func New(c Config) *Agent {
 // features are what a page may count on beside the protocol's version.
 var features = []string{
 	"sign.cades", "sign.raw", "sign.attached", "sign.detached", "sign.pss", "documents", "enroll", "renew", "authenticate",
-	"verify.cades", "status", "backup", "restore", "events",
+	"verify.cades", "status", "backup", "restore", "pin", "events",
 }
 
 // Hello implements api.Agent.

@@ -37,6 +37,12 @@ var reasons = []struct {
 	{tokens.ErrPINIncorrect, api.PINIncorrect},
 	{tokens.ErrPINLocked, api.PINLocked},
 	{tokens.ErrPINNotSet, api.PINNotSet},
+	{tokens.ErrPINExpired, api.PINExpired},
+	{tokens.ErrPINPolicy, api.PINPolicy},
+	{tokens.ErrPINNotLocked, api.Conflict},
+	{tokens.ErrPUKIncorrect, api.PUKIncorrect},
+	{tokens.ErrPUKLocked, api.PUKLocked},
+	{tokens.ErrNoCertificate, api.CertificateNotFound},
 	{tokens.ErrCancelled, api.UserCancelled},
 	{tokens.ErrBlocked, api.AccessBlocked},
 	{tokens.ErrTimedOut, api.TimedOut},
@@ -123,6 +129,8 @@ func (a *Agent) worded(err error) *api.Error {
 		out.Message = a.words.Say("errors.keyboard_held")
 	case errors.Is(err, tokens.ErrOutcomeUnknown):
 		out.Message, out.Outcome = a.words.Say("errors.outcome_unknown"), api.OutcomeUnknown
+	case errors.Is(err, tokens.ErrPINNotLocked):
+		out.Message = a.words.Say("errors.pin_not_locked")
 	}
 	if v := (*names.ValueError)(nil); out.Member == "" && errors.As(err, &v) {
 		out.Member = "subject." + v.Member

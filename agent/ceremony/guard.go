@@ -97,7 +97,7 @@ func (g *guard) fold(when time.Time, origin string, token tokens.ID, reason api.
 	switch {
 	case origin == "" && reason == journal.OK:
 		delete(g.tokens, token)
-	case origin != "" && reason == api.PINIncorrect:
+	case origin != "" && (reason == api.PINIncorrect || reason == api.PUKIncorrect):
 		if g.tokens == nil {
 			g.tokens = map[tokens.ID]*wrongs{}
 		}

@@ -40,6 +40,7 @@ type scripted struct {
 	mu      sync.Mutex
 	answers []func(context.Context) error
 	pin     string
+	typed   func(tokens.PINState) string // in place of pin
 	path    string
 	shown   []tokens.Prompt
 }
@@ -84,12 +85,15 @@ func (w *scripted) last() tokens.Prompt {
 	return w.shown[len(w.shown)-1]
 }
 
-func (w *scripted) PIN(ctx context.Context, p tokens.Prompt, _ tokens.PINState) (*tokens.PIN, error) {
+func (w *scripted) PIN(ctx context.Context, p tokens.Prompt, s tokens.PINState) (*tokens.PIN, error) {
 	if err := w.next(ctx, p); err != nil {
 		return nil, err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.typed != nil {
+		return tokens.NewPIN([]byte(w.typed(s))), nil
+	}
 	return tokens.NewPIN([]byte(w.pin)), nil
 }
 

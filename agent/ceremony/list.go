@@ -30,7 +30,7 @@ func (a *Agent) tokens(ctx context.Context) (api.TokensResult, error) {
 func tokenView(t tokens.Token) api.Token {
 	v := api.Token{
 		ID: string(t.ID), Label: t.Label, Manufacturer: t.Manufacturer, Model: t.Model, SerialNumber: t.SerialNumber, Reader: t.Reader,
-		Carrier: string(t.Carrier), State: string(t.State), Writable: t.Writable, PINPad: t.PINPad, KeyAlgorithms: []string{},
+		Carrier: string(t.Carrier), State: string(t.State), Writable: t.Writable, PINPad: t.PINPad, ToBeChanged: t.ToBeChanged, KeyAlgorithms: []string{},
 	}
 	for _, k := range t.Algorithms {
 		v.KeyAlgorithms = append(v.KeyAlgorithms, string(k))

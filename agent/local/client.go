@@ -45,6 +45,11 @@ func (c *Client) Revoke(ctx context.Context, p RevokeParams) (RevokeResult, erro
 	return api.AskExtra[RevokeParams, RevokeResult](ctx, c.Client, methodRevoke, p)
 }
 
+// PIN implements Person. It takes as long as the person does.
+func (c *Client) PIN(ctx context.Context, p PINParams) (PINResult, error) {
+	return api.AskExtra[PINParams, PINResult](ctx, c.Client, methodPIN, p)
+}
+
 // Journal implements Person.
 func (c *Client) Journal(ctx context.Context, p JournalParams) (JournalResult, error) {
 	return api.AskExtra[JournalParams, JournalResult](ctx, c.Client, methodJournal, p)

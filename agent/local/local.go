@@ -26,6 +26,8 @@ type Person interface {
 	State(ctx context.Context, p StateParams) (State, error)
 	// Revoke takes back what a site may do; it has to ask again.
 	Revoke(ctx context.Context, p RevokeParams) (RevokeResult, error)
+	// PIN opens the window in which the person changes a token's PIN or sets it anew, and answers when that is done.
+	PIN(ctx context.Context, p PINParams) (PINResult, error)
 	// Journal gives the last records, newest first.
 	Journal(ctx context.Context, p JournalParams) (JournalResult, error)
 }
@@ -47,6 +49,7 @@ const (
 	Asking        = "asking"         // a window is open: Busy
 	PINLow        = "pin_low"        // Warning
 	PINFinalTry   = "pin_final_try"  // Warning
+	PINExchange   = "pin_exchange"   // the token wants its PIN changed: Warning
 	Expiring      = "expiring"       // a certificate ends within Soon: Warning
 	Expired       = "expired"        // it has ended, no longer than Soon ago: Warning
 	PINLocked     = "pin_locked"     // Problem
@@ -61,7 +64,7 @@ func (c Cause) Status() Status {
 	switch c.What {
 	case Asking:
 		return Busy
-	case PINLow, PINFinalTry, Expiring, Expired:
+	case PINLow, PINFinalTry, PINExchange, Expiring, Expired:
 		return Warning
 	}
 	return Problem
@@ -69,6 +72,12 @@ func (c Cause) Status() Status {
 
 // Soon is when the end of a certificate is near.
 const Soon = 30 * 24 * time.Hour
+
+// What PINParams can ask for.
+const (
+	ChangePIN = "change"
+	ResetPIN  = "reset" // without the PIN: it is locked, forgotten or not set yet
+)
 
 // MaxRecords is how many records of the journal are given at once.
 const MaxRecords = 200
@@ -100,6 +109,7 @@ type (
 		Label        string        `json:"label"`
 		Carrier      string        `json:"carrier"` // as in the protocol: smartcard, usb_token...
 		State        string        `json:"state"`   // as in the protocol: ready, pin_low...
+		ToBeChanged  bool          `json:"pinToBeChanged,omitzero"`
 		Certificates []Certificate `json:"certificates"`
 	}
 	// Certificate is one that lies on a token with its key.
@@ -132,6 +142,14 @@ type (
 	}
 	// RevokeResult says nothing more than that it is done.
 	RevokeResult struct{}
+
+	// PINParams names a token and what is to be done: ChangePIN or ResetPIN.
+	PINParams struct {
+		Token string `json:"token"`
+		Act   string `json:"act"`
+	}
+	// PINResult says nothing more than that it is done.
+	PINResult struct{}
 
 	// JournalParams: Last is how many, at most MaxRecords.
 	JournalParams struct {

@@ -64,6 +64,10 @@ func (d desk) State(ctx context.Context, p local.StateParams) (local.State, erro
 	return local.State{Revision: 1, Version: strconv.Itoa(os.Getuid()), Status: local.Ready, Causes: []local.Cause{}, Tokens: []local.Token{}, Sites: []local.Site{}}, nil
 }
 
+func (d desk) PIN(context.Context, local.PINParams) (local.PINResult, error) {
+	return local.PINResult{}, nil
+}
+
 func (d desk) Revoke(_ context.Context, p local.RevokeParams) (local.RevokeResult, error) {
 	if p.Origin == "" {
 		return local.RevokeResult{}, &api.Error{Reason: api.Conflict, Message: "nothing is kept"}

@@ -33,6 +33,7 @@ type Config struct {
 const (
 	methodState   = "person.state"
 	methodRevoke  = "person.revoke"
+	methodPIN     = "person.pin"
 	methodJournal = "person.journal"
 )
 
@@ -96,6 +97,7 @@ func (c Config) serve(ctx context.Context, from net.Conn, number uint64) {
 	err = api.Serve(ctx, conn, c.Agent, api.Caller{User: who.ID, Conn: number}, api.Options{Say: c.Say, Log: c.Log, Extra: []api.Extra{
 		api.NewExtra(methodState, person.State),
 		api.NewExtra(methodRevoke, person.Revoke),
+		api.NewExtra(methodPIN, person.PIN),
 		api.NewExtra(methodJournal, person.Journal),
 	}})
 	if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) && !errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {

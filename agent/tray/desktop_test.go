@@ -39,6 +39,7 @@ type desk struct {
 	state   local.State
 	changed chan struct{}
 	revoked chan string
+	asked   chan local.PINParams // for PINs
 }
 
 func (d *desk) set(change func(*local.State)) {
@@ -65,6 +66,11 @@ func (d *desk) State(ctx context.Context, p local.StateParams) (local.State, err
 			return s, ctx.Err()
 		}
 	}
+}
+
+func (d *desk) PIN(_ context.Context, p local.PINParams) (local.PINResult, error) {
+	d.asked <- p
+	return local.PINResult{}, nil
 }
 
 func (d *desk) Revoke(_ context.Context, p local.RevokeParams) (local.RevokeResult, error) {
@@ -102,7 +108,7 @@ func newDesktop(t *testing.T, panel, theme string, command ...string) *desktop {
 	dir, err := os.MkdirTemp("/tmp", "pero-tray") // a socket's path is short
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	d := &desktop{t: t, dir: dir, panel: panel, desk: &desk{changed: make(chan struct{}), revoked: make(chan string, 9)}}
+	d := &desktop{t: t, dir: dir, panel: panel, desk: &desk{changed: make(chan struct{}), revoked: make(chan string, 9), asked: make(chan local.PINParams, 9)}}
 	for name, value := range map[string]string{
 		"HOME": dir, "XDG_RUNTIME_DIR": dir, "XDG_CONFIG_HOME": dir + "/config", "XDG_CACHE_HOME": dir + "/cache", "XDG_DATA_HOME": dir + "/data",
 		"PERO_STATE_DIR": "", "LC_ALL": "ru_RU.UTF-8", "GDK_BACKEND": "x11", "NO_AT_BRIDGE": "1", "GTK_THEME": theme, "WAYLAND_DISPLAY": "",
@@ -482,7 +488,7 @@ func TestTrayInXfce(t *testing.T) {
 	require.Equal(t, "Вставлен носитель: Рутокен_ЭЦП: USB-токен, готов", notice(), "after the state without tokens")
 	require.Contains(t, notice(), "Сертификат: Сертификат (Мария Иванова) закончится через 12 дней.")
 
-	// Tokens and certificates are there to be read.
+	// Tokens and certificates.
 	d.desk.set(withReady)
 	d.until("the icon of ready", func(p *image.RGBA) bool {
 		return count(p, d.icon, blue) > count(p, d.icon, dark) && difference(d.empty, p).Dy() <= 60
@@ -490,10 +496,23 @@ func TestTrayInXfce(t *testing.T) {
 	d.told("Готово к подписи")
 	menu := d.open()
 	d.press("Down")
-	d.tool("key", "Right") // chooses nothing: there is nothing to choose
+	d.tool("key", "Right")
 	d.until("the tokens", func(p *image.RGBA) bool { return difference(d.empty, p).Dx() > menu.Dx()+100 })
 	d.save(d.steady(), image.Rect(0, 0, 760, 200), "tokens")
 	d.close()
+
+	// Tokens, the token, change its PIN: the agent is asked to open its window, and what came of it is told.
+	d.open()
+	for _, key := range []string{"Down", "Right", "Right", "Return"} {
+		d.press(key)
+	}
+	select {
+	case p := <-d.desk.asked:
+		require.Equal(t, local.PINParams{Token: "1", Act: local.ChangePIN}, p)
+	case <-time.After(long):
+		t.Fatal("the PIN was not asked for")
+	}
+	require.Equal(t, "PIN-код: Новый PIN-код «Рутокен_ЭЦП» задан", notice())
 
 	// Sites, the site, take back, yes.
 	d.open()

@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/perosign/pero/agent/local"
 	"github.com/perosign/pero/agent/locale"
+	"github.com/perosign/pero/api"
 )
 
 // headlines is how many causes the menu begins with.
@@ -37,7 +39,7 @@ func (t *tray) entries(s local.State) []entry {
 func (t *tray) tokens(s local.State) []entry {
 	var list []entry
 	for _, token := range s.Tokens {
-		list = append(list, entry{text: token.Text(t.words)})
+		list = append(list, entry{text: token.Text(t.words), more: t.pins(token)})
 		if len(token.Certificates) == 0 {
 			list = append(list, entry{text: indent + t.words.Say("tray.no_certificates")})
 		}
@@ -46,6 +48,40 @@ func (t *tray) tokens(s local.State) []entry {
 		}
 	}
 	return orNone(list, t.words.Say("tray.menu.no_tokens"))
+}
+
+// pins is what can be done about a token's PIN in its state.
+func (t *tray) pins(token local.Token) []entry {
+	change := entry{text: t.words.Say("tray.menu.pin_change"), act: func() { t.pin(token, local.ChangePIN) }}
+	reset := func(text string) entry {
+		return entry{text: t.words.Say(text), act: func() { t.pin(token, local.ResetPIN) }}
+	}
+	switch token.State {
+	case "ready":
+		return []entry{change}
+	case "pin_low", "pin_final_try":
+		return []entry{change, reset("tray.menu.pin_unblock")}
+	case "pin_locked":
+		return []entry{reset("tray.menu.pin_unblock")}
+	case "pin_not_set":
+		return []entry{reset("tray.menu.pin_set")}
+	}
+	return nil
+}
+
+// pin has the agent open its window and tells what came of it. Who cancelled knows.
+func (t *tray) pin(token local.Token, act string) {
+	t.askFor(errand, func(ctx context.Context, c *local.Client) error {
+		_, err := c.PIN(ctx, local.PINParams{Token: token.ID, Act: act})
+		var refused *api.Error
+		if errors.As(err, &refused) && refused.Reason == api.UserCancelled {
+			return nil
+		}
+		if err == nil {
+			t.notices.tell(t.words.Say("tray.notice.pin"), t.words.Say("tray.pin.done", locale.Values{"Name": token.Label}))
+		}
+		return err
+	})
 }
 
 const indent = "    "

@@ -19,6 +19,8 @@ const (
 	settle = 3 * time.Second
 	// answer is how long the agent has for what the menu asks.
 	answer = 30 * time.Second
+	// errand is how long the person has for windows that the menu opened.
+	errand = 30 * time.Minute
 )
 
 // tray is the icon, its menu and its notices.
@@ -94,9 +96,12 @@ func (t *tray) attend(ctx context.Context, send func(local.State)) error {
 	}
 }
 
-// ask asks the agent for something. A connection of its own: the other waits for changes.
-func (t *tray) ask(do func(ctx context.Context, c *local.Client) error) {
-	ctx, cancel := context.WithTimeout(context.Background(), answer)
+// ask asks the agent for something.
+func (t *tray) ask(do func(ctx context.Context, c *local.Client) error) { t.askFor(answer, do) }
+
+// askFor gives it so long. A connection of its own: the other waits for changes.
+func (t *tray) askFor(limit time.Duration, do func(ctx context.Context, c *local.Client) error) {
+	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
 	c, err := local.Dial(ctx)
 	if err == nil {

@@ -63,8 +63,8 @@ func (d dialog) save(ctx context.Context, w words, _ tokens.Prompt, proposed str
 	return d.file(ctx, "--file-selection", "--save", "--title="+w.Say("window.save"), "--filename="+proposed)
 }
 
-func (d dialog) open(ctx context.Context, w words, _ tokens.Prompt) (string, error) {
-	return d.file(ctx, "--file-selection", "--title="+w.Say("window.open"), "--filename="+documentsFolder()+"/", "--file-filter=PKCS#12 | *.p12 *.pfx")
+func (d dialog) open(ctx context.Context, w words, p tokens.Prompt) (string, error) {
+	return d.file(ctx, "--file-selection", "--title="+w.opening(p), "--filename="+documentsFolder()+"/", "--file-filter=PKCS#12 | *.p12 *.pfx")
 }
 
 func (d dialog) file(ctx context.Context, arguments ...string) (string, error) {

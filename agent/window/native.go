@@ -48,8 +48,8 @@ func (native) save(ctx context.Context, w words, _ tokens.Prompt, proposed strin
 	return path, meaning(ctx, err)
 }
 
-func (native) open(ctx context.Context, w words, _ tokens.Prompt) (string, error) {
-	path, err := zenity.SelectFile(zenity.Context(ctx), zenity.Title(w.Say("window.open")), zenity.Filename(documentsFolder()+string(filepath.Separator)),
+func (native) open(ctx context.Context, w words, p tokens.Prompt) (string, error) {
+	path, err := zenity.SelectFile(zenity.Context(ctx), zenity.Title(w.opening(p)), zenity.Filename(documentsFolder()+string(filepath.Separator)),
 		zenity.FileFilter{Name: "PKCS#12", Patterns: []string{"*.p12", "*.pfx"}})
 	return path, meaning(ctx, err)
 }

@@ -122,7 +122,7 @@ func (t terminal) save(ctx context.Context, w words, p tokens.Prompt, proposed s
 }
 
 func (t terminal) open(ctx context.Context, w words, p tokens.Prompt) (string, error) {
-	path, err := t.line(ctx, frame(w.Say("window.open"), join(w.head(p)))+w.Say("window.ask.path")+": ")
+	path, err := t.line(ctx, frame(w.opening(p), join(w.head(p)))+w.Say("window.ask.path")+": ")
 	return home(path), err
 }
 

@@ -83,6 +83,9 @@ func (w *Window) PIN(ctx context.Context, p tokens.Prompt, s tokens.PINState) (*
 func (w *Window) Confirm(ctx context.Context, p tokens.Prompt, s tokens.PINState) error {
 	return w.ask(ctx, func(a asker) error {
 		return agree(ctx, a, w.marked(a, p, func(room int) []page {
+			if s.Sure {
+				return w.words(p).sure(p)
+			}
 			if s.FinalTry {
 				return w.words(p).finalTry(p, s, room)
 			}

@@ -49,9 +49,13 @@ func (w *Window) words(p tokens.Prompt) words {
 func (w words) pin(p tokens.Prompt, s tokens.PINState, room int) []page {
 	pages := w.pages(p, s, room)
 	last := &pages[len(pages)-1]
-	last.prompt = w.Say("window.prompt")
-	if s.New {
-		last.prompt, last.repeat, last.unequal = w.Say("window.prompt.new"), w.Say("window.prompt.repeat"), w.Say("window.unequal")
+	switch {
+	case s.New:
+		last.prompt, last.repeat, last.unequal = w.Say("window.prompt.new"+of(s.Secret)), w.Say("window.prompt.repeat"), w.Say("window.unequal")
+	case p.Act == tokens.ActChangePIN:
+		last.prompt = w.Say("window.prompt.old")
+	default:
+		last.prompt = w.Say("window.prompt" + of(s.Secret))
 	}
 	last.trouble = w.trouble(p.Token, s)
 	return pages
@@ -72,7 +76,7 @@ func (w words) confirm(p tokens.Prompt, room int) []page {
 
 // finalTry gives the page that comes before the last try. With a PIN pad it is the only window before the login, so it shows all.
 func (w words) finalTry(p tokens.Prompt, s tokens.PINState, room int) []page {
-	consequence := w.Say("window.final.consequence")
+	consequence := w.Say("window.final.consequence" + of(s.Secret))
 	var pages []page
 	if p.Token.PINPad {
 		pages = w.pages(p, s, room)
@@ -84,6 +88,30 @@ func (w words) finalTry(p tokens.Prompt, s tokens.PINState, room int) []page {
 		last.text, last.sheet = "", w.finalSheet(p, consequence)
 	}
 	return append(pages, last)
+}
+
+// sure gives the second question before what cannot be taken back.
+func (w words) sure(p tokens.Prompt) []page {
+	last := page{title: w.Say("window.title"), text: join([]string{w.Say("window.sure." + string(p.Act))}, w.token(p)), ok: w.Say("window.ok.sure"),
+		cancel: w.Say("window.cancel"), yesWord: w.Say("window.ask.yesword")}
+	last.tell = w.Say("window.ask.yes", locale.Values{"OK": last.ok, "Cancel": last.cancel})
+	return []page{last}
+}
+
+// opening is the title of the question for a file to read.
+func (w words) opening(p tokens.Prompt) string {
+	if p.Act == tokens.ActImport {
+		return w.Say("window.open.import")
+	}
+	return w.Say("window.open")
+}
+
+// of ends the id of a text that a secret has for itself.
+func of(s tokens.Secret) string {
+	if s == tokens.UserPIN {
+		return ""
+	}
+	return "." + string(s)
 }
 
 func (w words) pages(p tokens.Prompt, s tokens.PINState, room int) []page {
@@ -158,11 +186,39 @@ func (w words) tail(p tokens.Prompt, s tokens.PINState) []string {
 		}
 		lines = append(lines, times+".")
 	}
-	if s.New {
-		lines = append(lines, "", w.Say("window.new"))
-	}
+	lines = append(lines, w.managing(p, s)...)
 	if p.Token.PINPad {
 		lines = append(lines, "", w.Say("window.pinpad"))
+	}
+	return lines
+}
+
+// managing is what is to be known of the token's own affairs: what becomes of it, and what a new PIN is for and has to be like.
+func (w words) managing(p tokens.Prompt, s tokens.PINState) []string {
+	var lines []string
+	t := p.Token
+	switch {
+	case p.Act == tokens.ActInitialize:
+		lines = append(lines, w.Say("window.name", locale.Values{"Name": plain(p.Name, longestName)}), "", w.Say("window.erased"))
+	case p.Act == tokens.ActChangePIN && t.Carrier == tokens.File:
+		lines = append(lines, "", w.Say("window.copies"))
+	case t.ToBeChanged && p.Act != tokens.ActChangePIN && p.Act != tokens.ActResetPIN:
+		lines = append(lines, "", w.Say("window.tobechanged"))
+	}
+	set := p.Act == tokens.ActChangePIN || p.Act == tokens.ActResetPIN || p.Act == tokens.ActInitialize
+	policy := locale.Values{"Min": max(t.NewPIN.Min, 1), "Max": t.NewPIN.Max}
+	switch {
+	case !s.New:
+	case !set:
+		lines = append(lines, "", w.Say("window.new"))
+	case s.Secret != tokens.UserPIN:
+		lines = append(lines, "", w.Say("window.new.so_pin"))
+	case t.NewPIN.Digits:
+		lines = append(lines, "", w.Say("window.new.digits", policy))
+	case t.NewPIN.Max > 0:
+		lines = append(lines, "", w.Say("window.new.range", policy))
+	default:
+		lines = append(lines, "", w.Say("window.new.min", policy))
 	}
 	return lines
 }
@@ -189,21 +245,31 @@ func (w words) token(p tokens.Prompt) []string {
 // trouble is what the token said of its PIN: flags, for it has no number of tries.
 func (w words) trouble(t tokens.Token, s tokens.PINState) string {
 	var parts []string
+	least, most := t.MinPIN, t.MaxPIN
+	if s.New && t.NewPIN != (tokens.PINPolicy{}) {
+		least, most = t.NewPIN.Min, t.NewPIN.Max
+	}
 	switch {
 	case s.Wrong:
-		parts = append(parts, w.Say("window.wrong"))
-	case s.Length && t.MaxPIN > 0:
-		parts = append(parts, w.Say("window.length.range", locale.Values{"Min": max(t.MinPIN, 1), "Max": t.MaxPIN}))
-	case s.Length && t.MinPIN > 1:
-		parts = append(parts, w.Say("window.length.min", locale.Values{"Min": t.MinPIN}))
+		parts = append(parts, w.Say("window.wrong"+of(s.Secret)))
+	case s.Refused:
+		parts = append(parts, w.Say("window.refused"))
+	case s.Length && s.Secret != tokens.UserPIN:
+		parts = append(parts, w.Say("window.length.nothing"))
+	case s.Length && most > 0:
+		parts = append(parts, w.Say("window.length.range", locale.Values{"Min": max(least, 1), "Max": most}))
+	case s.Length && least > 1:
+		parts = append(parts, w.Say("window.length.min", locale.Values{"Min": least}))
 	case s.Length:
 		parts = append(parts, w.Say("window.length.empty"))
+	case s.Digits:
+		parts = append(parts, w.Say("window.digits"))
 	}
 	switch {
 	case s.FinalTry:
-		parts = append(parts, w.Say("window.final"))
+		parts = append(parts, w.Say("window.final"+of(s.Secret)))
 	case s.Low:
-		parts = append(parts, w.Say("window.low"))
+		parts = append(parts, w.Say("window.low"+of(s.Secret)))
 	}
 	return strings.Join(parts, " ")
 }
@@ -227,6 +293,9 @@ func (w words) middle(p tokens.Prompt, room int) section {
 		}
 		return list
 	}
+	if len(p.Lost) > 0 {
+		return w.lost(p.Lost)
+	}
 	var list section
 	if len(p.Subject) > 0 {
 		list.title = w.Say("window.subject")
@@ -238,6 +307,20 @@ func (w words) middle(p tokens.Prompt, room int) section {
 			name = plain(f.Name, 32)
 		}
 		list.items = append(list.items, w.Say("window.field", locale.Values{"Name": name, "Value": plain(f.Value, longestValue)}))
+	}
+	return list
+}
+
+// lost names each key and certificate that will be no more.
+func (w words) lost(losses []tokens.PromptLoss) section {
+	list := section{title: w.Say("window.lost")}
+	for _, l := range losses {
+		if l.Key {
+			list.items = append(list.items, w.Say("window.lost.key", locale.Values{"Name": plain(l.Name, longestName)}))
+			continue
+		}
+		list.items = append(list.items, w.Say("window.lost.certificate", locale.Values{"Name": plain(l.Name, longestName), "Issuer": plain(l.Issuer, longestName),
+			"Date": w.Date(l.NotAfter.In(w.zone))}))
 	}
 	return list
 }

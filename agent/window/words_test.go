@@ -82,13 +82,20 @@ func acts(lang string) []tokens.Prompt {
 		NotAfter: time.Date(2027, 11, 21, 12, 0, 0, 0, time.UTC), Hold: 2 * time.Minute, PINs: 1000}
 	var list []tokens.Prompt
 	for _, act := range []tokens.Act{tokens.ActSign, tokens.ActAuthenticate, tokens.ActEnroll, tokens.ActRenew, tokens.ActComplete, tokens.ActDiscard,
-		tokens.ActBackup, tokens.ActRestore, tokens.ActAccess} {
+		tokens.ActBackup, tokens.ActRestore, tokens.ActAccess, tokens.ActChangePIN, tokens.ActResetPIN, tokens.ActInitialize, tokens.ActDelete,
+		tokens.ActImport} {
 		q := p
 		q.Act = act
 		switch act {
 		case tokens.ActSign:
 			for i := range 1000 {
 				q.Documents = append(q.Documents, tokens.PromptDocument{Name: strings.Repeat("Очень длинное имя ", 20) + ".pdf", Size: int64(i), SHA256: strings.Repeat("ab", 64)})
+			}
+		case tokens.ActInitialize, tokens.ActDelete:
+			q.Name, q.Token.NewPIN, q.Token.ToBeChanged = strings.Repeat("Щ", 16), tokens.PINPolicy{Min: 6, Max: 8, Digits: true}, true
+			for range 30 {
+				q.Lost = append(q.Lost, tokens.PromptLoss{Key: true, Name: strings.Repeat("Ключ ", 20)},
+					tokens.PromptLoss{Name: strings.Repeat("Имя ", 20), Issuer: strings.Repeat("УЦ ", 20), NotAfter: q.NotAfter})
 			}
 		case tokens.ActEnroll, tokens.ActRenew:
 			q.Key = tokens.RSA4096
@@ -103,13 +110,18 @@ func acts(lang string) []tokens.Prompt {
 }
 
 func TestEveryPageFitsAndSaysEverything(t *testing.T) {
-	states := []tokens.PINState{{Nth: 1}, {Wrong: true, Low: true, Nth: 1}, {FinalTry: true, Low: true, Wrong: true, Nth: 2}, {Length: true, Nth: 1}, {New: true, Nth: 1}}
+	states := []tokens.PINState{{Nth: 1}, {Wrong: true, Low: true, Nth: 1}, {FinalTry: true, Low: true, Wrong: true, Nth: 2}, {Length: true, Nth: 1}, {New: true, Nth: 1},
+		{New: true, Refused: true}, {New: true, Digits: true}, {New: true, Secret: tokens.SOPIN, Length: true}, {Secret: tokens.SOPIN, Wrong: true, FinalTry: true},
+		{Secret: tokens.PUK, Wrong: true, Low: true}, {Secret: tokens.PUK, FinalTry: true}, {Secret: tokens.SOPIN, Low: true}, {Secret: tokens.Password, Wrong: true}}
 	for _, lang := range []string{"ru", "en"} {
 		for _, p := range acts(lang) {
 			for _, s := range states {
 				for _, room := range []int{0, room} {
 					w := (&Window{}).words(p)
 					for kind, pages := range map[string][]page{"pin": w.pin(p, s, room), "confirm": w.confirm(p, room), "final": w.finalTry(p, s, room)} {
+						if kind == "final" && s.Secret == tokens.Password {
+							continue // a file counts no tries
+						}
 						all := ""
 						for _, page := range pages {
 							for _, text := range []string{page.title, page.text, page.trouble, page.prompt, page.repeat, page.unequal, page.ok, page.cancel, page.block, page.tell} {
@@ -207,4 +219,46 @@ func TestSizes(t *testing.T) {
 	for n, want := range map[int64]string{0: "0 Б", 999: "999 Б", 1024: "1,0 КБ", 1536: "1,5 КБ", 251000: "245 КБ", 1 << 20: "1,0 МБ", 5 << 30: "5,0 ГБ", 9000 << 30: "9000 ГБ"} {
 		require.Equal(t, want, ru.size(n))
 	}
+}
+
+// The window names the secret that it asks for, and says of a new one what the token takes.
+func TestWhatAPersonReadsOfPINs(t *testing.T) {
+	w := words{locale.For("en"), time.UTC}
+	p := tokens.Prompt{Act: tokens.ActChangePIN, Origin: "https://sign.portal.example",
+		Token: tokens.Token{Label: "My token", Carrier: tokens.USBToken, MinPIN: 4, MaxPIN: 16, NewPIN: tokens.PINPolicy{Min: 6, Max: 8, Digits: true}}}
+	last := func(s tokens.PINState) page {
+		pages := w.pin(p, s, 0)
+		return pages[len(pages)-1]
+	}
+	old := last(tokens.PINState{})
+	require.Equal(t, "Present PIN:", old.prompt)
+	require.Empty(t, old.repeat)
+	require.Equal(t, "The site portal.example\nhttps://sign.portal.example\nasks to change the token's PIN.\n\nToken: My token", old.text, "who opened it")
+	fresh := last(tokens.PINState{New: true})
+	require.Equal(t, "New PIN:", fresh.prompt)
+	require.NotEmpty(t, fresh.repeat)
+	require.Contains(t, fresh.text, "6 to 8 digits, nothing else")
+	require.Contains(t, last(tokens.PINState{New: true, Length: true}).trouble, "6 to 8 characters", "the new PIN's lengths")
+	require.Contains(t, last(tokens.PINState{Length: true}).trouble, "4 to 16 characters", "and the old one's")
+	for _, trouble := range []tokens.PINState{{New: true, Refused: true}, {New: true, Digits: true}} {
+		require.NotContains(t, last(trouble).trouble, "refused", "no word of a wrong PIN")
+	}
+	p.Token.NewPIN = tokens.PINPolicy{Min: 4}
+	require.Contains(t, last(tokens.PINState{New: true}).text, "at least 4 characters")
+
+	p.Act = tokens.ActResetPIN
+	require.Equal(t, "PUK:", last(tokens.PINState{Secret: tokens.PUK}).prompt)
+	require.Equal(t, "Administrator's PIN of the token (SO-PIN):", last(tokens.PINState{Secret: tokens.SOPIN}).prompt)
+	require.Contains(t, w.finalTry(p, tokens.PINState{Secret: tokens.PUK, FinalTry: true}, 0)[0].text, "Only one try of the PUK is left")
+
+	p.Act, p.Name, p.Lost = tokens.ActInitialize, "anew", []tokens.PromptLoss{{Key: true, Name: "K"}, {Name: "Ivan", Issuer: "CA", NotAfter: time.Date(2027, 11, 21, 12, 0, 0, 0, time.UTC)}}
+	first := w.confirm(p, 0)[0]
+	require.Contains(t, first.text, "This will be gone for good:\nthe key “K”\nthe certificate of Ivan, issued by CA, until 2027-11-21\n")
+	require.Contains(t, first.text, "New name: “anew”")
+	require.Contains(t, first.text, "Every key and certificate on the token will be erased")
+	require.Contains(t, w.sure(p)[0].text, "there is no way back")
+	require.Equal(t, "Erase everything", w.sure(p)[0].ok)
+
+	p.Act, p.Lost, p.Token.ToBeChanged = tokens.ActSign, nil, true
+	require.Contains(t, last(tokens.PINState{}).text, "wants it changed")
 }

@@ -351,6 +351,11 @@ func (a *Agent) RestoreCarrier(ctx context.Context, c api.Caller) (api.RestoreRe
 	return api.RestoreResult{Token: Token}, a.before(ctx, c, "carriers.restore", nil)
 }
 
+// CarrierPIN implements api.Agent.
+func (a *Agent) CarrierPIN(ctx context.Context, c api.Caller, p api.PINParams) error {
+	return a.before(ctx, c, "carriers.pin", p)
+}
+
 // Disconnected implements api.Agent.
 func (a *Agent) Disconnected(c api.Caller) {
 	a.mu.Lock()

@@ -3,7 +3,7 @@
 export type Reason =
   | 'bad_request' | 'unknown_method' | 'origin_refused' | 'access_denied' | 'access_blocked' | 'user_cancelled' | 'timed_out' | 'busy'
   | 'rate_limited' | 'token_not_found' | 'token_removed' | 'token_busy' | 'token_full' | 'token_read_only' | 'pin_incorrect' | 'pin_locked'
-  | 'pin_not_set' | 'certificate_not_found' | 'certificate_expired' | 'key_expired' | 'key_not_found' | 'key_usage_mismatch' | 'algorithm_unsupported'
+  | 'pin_not_set' | 'pin_expired' | 'pin_policy' | 'puk_incorrect' | 'puk_locked' | 'certificate_not_found' | 'certificate_expired' | 'key_expired' | 'key_not_found' | 'key_usage_mismatch' | 'algorithm_unsupported'
   | 'document_too_large' | 'document_changed' | 'digest_mismatch' | 'certificate_mismatch' | 'enrollment_not_found' | 'conflict'
   | 'module_crashed' | 'signature_invalid' | 'token_faulty' | 'container_foreign' | 'token_failed' | 'no_user_session' | 'no_window' | 'storage_failed' | 'internal';
 
@@ -59,6 +59,8 @@ export interface Token {
   carrier: 'smartcard' | 'usb_token' | 'file' | 'tpm' | 'software';
   state: 'ready' | 'pin_low' | 'pin_final_try' | 'pin_locked' | 'pin_not_set' | 'uninitialized' | 'unreadable' | 'busy';
   writable: boolean; pinPad: boolean; keyAlgorithms: string[];
+  /** The carrier still has the PIN it was handed out with and wants it changed: changePIN. */
+  pinToBeChanged?: boolean;
 }
 
 export interface Subject {
@@ -160,5 +162,7 @@ export class Pero {
   authenticate(options: { certificate: string | Certificate; challenge: Encoded } & Watched): Promise<Uint8Array>;
   verify(options: { signature: Content; document?: Content; digest?: Digest; format?: 'cades' } & Watched): Promise<Report>;
   backup(token: string | Token, options?: { signal?: AbortSignal }): Promise<void>;
+  /** Opens Pero's window, where the person changes the PIN, or sets it where it is locked or not set yet; the page learns success or the reason. */
+  changePIN(token: string | Token, options?: { signal?: AbortSignal }): Promise<void>;
   restore(options?: { signal?: AbortSignal }): Promise<Token>;
 }

@@ -508,6 +508,11 @@ export class Pero {
     await this.#channel.request('carriers.backup', { token: idOf(token) }, { signal });
   }
 
+  /** Opens Pero's window, where the person changes the PIN of a carrier, or sets it where it is locked or not set yet. */
+  async changePIN(token, { signal } = {}) {
+    await this.#channel.request('carriers.pin', { token: idOf(token) }, { signal });
+  }
+
   /** Adds a file carrier from a copy that the person picks in Pero's window. */
   async restore({ signal } = {}) {
     return (await this.#channel.request('carriers.restore', {}, { signal })).token;

@@ -1,5 +1,5 @@
 // 8. Readiness: everything that can stand in the way, each with its own words and next step.
-import { h, fill, button, badge, icon } from './dom.js';
+import { h, fill, button, badge, icon, note } from './dom.js';
 import { t, time } from './i18n.js';
 import { explain, carrierName } from './parts.js';
 
@@ -39,7 +39,14 @@ export function ready(app) {
       const carrierState = !good ? 'unknown' : carriers.length ? 'ok' : agent.tokens.length ? 'unusable' : 'none';
       const carriersCard = item('carriers-state', carrierState, { ok: 'good', unknown: '' }[carrierState] ?? 'bad', t('ready.carriers'),
         t(`ready.carriers.${carrierState}`, { n: carriers.length }), t(`ready.carriers.${carrierState}.next`), [
-          agent.tokens.length > 0 && h('ul', { class: 'plain' }, agent.tokens.map((x) => h('li', { class: 'row' }, h('span', { class: 'mini' }, small(x.carrier)), carrierName(x), x.state !== 'ready' && badge(t(`token.${x.state}`), x.state === 'pin_not_set' ? '' : 'warn')))),
+          agent.tokens.length > 0 && h('ul', { class: 'plain' }, agent.tokens.map((x) => h('li', { class: 'row' }, h('span', { class: 'mini' }, small(x.carrier)), carrierName(x), x.state !== 'ready' && badge(t(`token.${x.state}`), x.state === 'pin_not_set' ? '' : 'warn'),
+            x.pinToBeChanged && badge(t('token.pin_to_be_changed'), 'warn'),
+            hasPIN(x) && button(t('ready.pin'), async () => {
+              fill(failed, note('', t('ready.pin.look')));
+              await agent.pero.changePIN(x.id);
+              await agent.refresh();
+              app.tell('ready', () => note('good', t('ready.pin.done', { name: carrierName(x) })));
+            }, { kind: 'quiet', test: 'pin', failed: say, describe: `${t('ready.pin')}: ${carrierName(x)}` })))),
         ]);
       const off = Math.abs(skew ?? 0) > clockLimit;
       const clockState = skew === undefined ? 'unknown' : off ? 'wrong' : 'ok';
@@ -52,6 +59,9 @@ export function ready(app) {
     },
   };
 }
+
+// hasPIN: what it can be changed on, or set. A file that is not there yet gets its PIN with its first key.
+const hasPIN = (x) => !['uninitialized', 'unreadable'].includes(x.state) && !(x.carrier === 'file' && x.state === 'pin_not_set');
 
 function small(name) {
   const i = icon(name);

@@ -22,6 +22,7 @@ type data struct {
 	Carriers  []carrier `json:"carriers"`
 	GOST      []hasher  `json:"gost"`
 	Limits    []limit   `json:"limits"`
+	NewPINs   []newPIN  `json:"newPINs"`
 }
 
 type product struct {
@@ -56,6 +57,19 @@ type limit struct {
 	Cannot       []string `json:"cannot"`
 }
 
+type newPIN struct {
+	Manufacturer string `json:"manufacturer"`
+	Model        string `json:"model"`
+	NewPIN
+}
+
+// NewPIN is what cards of a standard take as a new PIN, where PKCS#11 cannot tell it.
+type NewPIN struct {
+	Alphabet string `json:"alphabet"` // "digits"
+	Min      int    `json:"min"`      // octets
+	Max      int    `json:"max"`
+}
+
 // Quirks is how a library differs from what the specification leads one to expect.
 type Quirks struct {
 	// Rescan: the library reads its list of tokens only in C_Initialize.
@@ -73,6 +87,9 @@ type Quirks struct {
 	Stepwise bool `json:"stepwise"`
 	// Decrypts: the library makes no RSA key that only signs.
 	Decrypts bool `json:"decrypts"`
+	// Unblock is how the PIN is set without knowing it: "so_login" (or "", as the specification has it) by C_Login(CKU_SO) and C_InitPIN;
+	// "set_pin" by C_SetPIN without a login, which takes the PUK for the old PIN of a card whose PIN is locked.
+	Unblock string `json:"unblock"`
 }
 
 var known = sync.OnceValue(func() data {
@@ -115,6 +132,16 @@ func Cannot(library, manufacturer, what string) bool {
 		}
 	}
 	return false
+}
+
+// NewPINOf finds what is known of new PINs by the fields of CK_TOKEN_INFO; nothing is known of most tokens.
+func NewPINOf(manufacturer, model string) NewPIN {
+	for _, n := range known().NewPINs {
+		if contains(manufacturer, n.Manufacturer) && contains(model, n.Model) {
+			return n.NewPIN
+		}
+	}
+	return NewPIN{}
 }
 
 // CarrierOf guesses what a person would call a token: "smartcard", "usb_token", "tpm" or "software". The fields are those of CK_TOKEN_INFO and

@@ -3,6 +3,7 @@ package cards
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -22,6 +23,9 @@ func check(schema map[string]any, value any, at string) (wrong []string) {
 		case "$schema", "title", "description", "properties":
 		case "type":
 			kind := map[reflect.Kind]string{reflect.Map: "object", reflect.Slice: "array", reflect.String: "string", reflect.Bool: "boolean"}[reflect.ValueOf(value).Kind()]
+			if n, ok := value.(float64); ok && n == math.Trunc(n) {
+				kind = "integer"
+			}
 			if kind != want {
 				complain("%s, not %s", kind, want)
 			}
@@ -40,6 +44,10 @@ func check(schema map[string]any, value any, at string) (wrong []string) {
 		case "maxLength":
 			if float64(len(value.(string))) > want.(float64) {
 				complain("%q is too long", value)
+			}
+		case "minimum":
+			if value.(float64) < want.(float64) {
+				complain("%v is too little", value)
 			}
 		case "minItems":
 			if float64(len(value.([]any))) < want.(float64) {
@@ -84,8 +92,8 @@ func TestDataFollowsItsSchema(t *testing.T) {
 	require.Empty(t, check(schema, value, "cards"))
 
 	var broken any
-	require.NoError(t, json.Unmarshal([]byte(`{"products":[{"name":"","files":["a/b"],"linux":["lib.so"]}],"noCarrier":[],"libraries":[{"rescan":"yes"}],"carriers":[{"kind":"disk"}],"gost":[{"model":"x","hash":"both"}],"limits":[{"library":"Odd","cannot":["sing"]}],"more":1}`), &broken))
-	require.Len(t, check(schema, broken, "cards"), 11)
+	require.NoError(t, json.Unmarshal([]byte(`{"products":[{"name":"","files":["a/b"],"linux":["lib.so"]}],"noCarrier":[],"libraries":[{"rescan":"yes"}],"carriers":[{"kind":"disk"}],"gost":[{"model":"x","hash":"both"}],"newPINs":[{"model":"PIV","alphabet":"letters","min":0,"max":8.5}],"limits":[{"library":"Odd","cannot":["sing"]}],"more":1}`), &broken))
+	require.Len(t, check(schema, broken, "cards"), 14)
 
 	names := map[string]bool{}
 	for _, p := range known().Products {
@@ -99,12 +107,15 @@ func TestDataFollowsItsSchema(t *testing.T) {
 
 func TestQuirksAndCarriers(t *testing.T) {
 	require.Equal(t, Quirks{Rescan: true, FreeSlot: true, Stepwise: true}, QuirksOf("SoftHSM"))
-	require.Equal(t, Quirks{Wait: true, Readers: true}, QuirksOf("OpenSC Project"))
+	require.Equal(t, Quirks{Wait: true, Readers: true, Unblock: "set_pin"}, QuirksOf("OpenSC Project"))
 	require.Equal(t, Quirks{}, QuirksOf("Aktiv Co."))
 
 	require.True(t, TokenHash("Pero", "Hashing card"))
 	require.False(t, TokenHash("Pero", "Test card"))
 	require.False(t, TokenHash("Aktiv Co.", "Rutoken ECP"))
+
+	require.Equal(t, NewPIN{Alphabet: "digits", Min: 6, Max: 8}, NewPINOf("piv_II", "PKCS#15 emulated"))
+	require.Equal(t, NewPIN{}, NewPINOf("Aktiv Co.", "Rutoken ECP"), "nothing is guessed")
 
 	require.Equal(t, "software", CarrierOf("SoftHSM project", "SoftHSM v2", "SoftHSM slot ID 0x1", true))
 	require.Equal(t, "usb_token", CarrierOf("Aktiv Co.", "Rutoken ECP", "Aktiv Rutoken ECP 00 00", true))

@@ -2,7 +2,8 @@
 // becomes a file when the first key is made on it.
 //
 // Nothing in the folder is ever half written: a new version is written beside the old one, synced, and renamed over it, and
-// the old one stays as NAME.bak, except when a key is deleted: NAME.bak is then the new version too, so that the key is in neither.
+// the old one stays as NAME.bak, except when a key is deleted or the PIN changed: NAME.bak is then the new version too, so that the key is in
+// neither, and neither opens by the old PIN.
 // Writers of all processes take a lock on the folder and build on what is there, not on what they read at login, so nobody loses
 // another's key. When a key store of another program (its certificates are mostly encrypted) is opened for the first time, it is
 // rewritten in our layout under the same password, and the original stays as NAME.orig: so its certificates can be listed before
@@ -149,6 +150,7 @@ func describe(name string, state tokens.State, writable bool) tokens.Token {
 		Carrier:  tokens.File,
 		State:    state,
 		Writable: writable,
+		NewPIN:   tokens.PINPolicy{Min: MinPIN},
 		Algorithms: []tokens.KeyAlgorithm{tokens.GOST2012256, tokens.GOST2012512, tokens.RSA2048, tokens.RSA3072, tokens.RSA4096,
 			tokens.ECP256, tokens.ECP384, tokens.ECP521},
 	}

@@ -33,6 +33,15 @@ func unlock(f *pkcs12.File, pin *tokens.PIN) (*pkcs12.Store, *pkcs12.Lock, error
 	return store, lock, translate(err)
 }
 
+// newLock makes the lock of a new PIN. The password is the PIN in composed letters, as RFC 8265 section 4.2 has passwords: the same letters from
+// another keyboard are the same password.
+func newLock(pin *tokens.PIN) (*pkcs12.Lock, error) {
+	password := normal(norm.NFC, pin)
+	defer password.Wipe()
+	lock, err := pkcs12.NewLock(password.Bytes())
+	return lock, translate(err)
+}
+
 // normal gives a PIN in a normal form. It is written where it is to stay; elsewhere there is one letter of it at a time.
 func normal(form norm.Form, pin *tokens.PIN) *tokens.PIN {
 	p := tokens.AllocPIN(4 * len(pin.Bytes())) // UTF-8 grows to three times its length at most (UAX #15)

@@ -14,8 +14,6 @@ import (
 	"slices"
 	"sync"
 
-	"golang.org/x/text/unicode/norm"
-
 	"github.com/perosign/pero/tokens"
 	"github.com/perosign/pero/tokens/file/pkcs12"
 )
@@ -36,17 +34,14 @@ type session struct {
 	closed  bool
 }
 
-// begin opens a key store that has no file yet. Its password is the PIN in composed letters, as RFC 8265 section 4.2 has passwords: the same
-// letters from another keyboard are the same password.
+// begin opens a key store that has no file yet.
 func (d folder) begin(name string, pin *tokens.PIN) (*session, error) {
 	if len(pin.Bytes()) < MinPIN {
 		return nil, fmt.Errorf("make %s: %w: shorter than %d", name, tokens.ErrPINIncorrect, MinPIN)
 	}
-	password := normal(norm.NFC, pin)
-	defer password.Wipe()
-	lock, err := pkcs12.NewLock(password.Bytes())
+	lock, err := newLock(pin)
 	if err != nil {
-		return nil, fmt.Errorf("make %s: %w", name, translate(err))
+		return nil, fmt.Errorf("make %s: %w", name, err)
 	}
 	return &session{folder: d, name: name, fresh: true, store: &pkcs12.Store{}, lock: lock, signers: map[tokens.KeyID]crypto.Signer{}}, nil
 }
@@ -268,6 +263,24 @@ func (s *session) Delete(ctx context.Context, id tokens.KeyID) error {
 	if signer, ok := s.signers[id]; ok {
 		wipe(signer)
 		delete(s.signers, id)
+	}
+	return nil
+}
+
+// DeleteCertificate implements tokens.Session.
+func (s *session) DeleteCertificate(ctx context.Context, der []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.update(ctx, func(store *pkcs12.Store) (bool, error) {
+		before := len(store.Certificates)
+		store.Certificates = slices.DeleteFunc(store.Certificates, func(c pkcs12.Certificate) bool { return bytes.Equal(c.DER, der) })
+		if len(store.Certificates) == before {
+			return false, tokens.ErrNoCertificate
+		}
+		return true, nil
+	})
+	if err != nil {
+		return fmt.Errorf("delete a certificate: %w", err)
 	}
 	return nil
 }

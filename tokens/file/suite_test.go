@@ -19,6 +19,7 @@ import (
 var children = map[string]func(args []string) error{
 	"make-keys":   makeKeys,
 	"delete-keys": deleteKeys,
+	"change-pins": changePINs,
 	"token-host": func([]string) error {
 		return host.Serve(context.Background(), os.Stdin, os.Stdout, func(o host.Options) (tokens.Module, host.Window, error) {
 			return file.New(o.Module.Path), tokentest.At(o.Window.Pinentry), nil

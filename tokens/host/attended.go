@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -89,49 +90,69 @@ func (a *attended) login(ctx context.Context, id tokens.ID, pin *tokens.PIN, aga
 	return a.Login(ctx, id, pin, again)
 }
 
-// ask is the PIN loop: what the token says of its PIN is read before each window, and login is called at most once for each PIN
-// typed. Nothing is repeated without a new PIN from the person.
+// ask is attempt for the PIN of a login.
 func (a *attended) ask(ctx context.Context, id tokens.ID, p tokens.Prompt, login func(*tokens.PIN, tokens.Prompt) error) error {
-	var refused error // what the token said of the last PIN
-	state := tokens.PINState{Nth: 1}
-	for wrong, short := 0, 0; ; {
+	return a.attempt(ctx, id, p, tokens.PINState{Nth: 1}, func(t tokens.Token, s tokens.PINState) (tokens.PINState, error) {
+		s, err := flags(t, s)
+		if err == nil && t.State == tokens.PINNotSet && !a.files() {
+			err = fmt.Errorf("open %q: %w", t.Label, tokens.ErrPINNotSet)
+		}
+		if err == nil {
+			go a.prepare(ctx, id) // while the person reads; the login waits for its end
+		}
+		return s, err
+	}, login)
+}
+
+// attempt is the loop of a secret: what the token says of it is read and admitted before each window, and use is called at most once for
+// each that was typed. Nothing is repeated without a new one from the person.
+func (a *attended) attempt(ctx context.Context, id tokens.ID, p tokens.Prompt, state tokens.PINState,
+	admit func(tokens.Token, tokens.PINState) (tokens.PINState, error), use func(*tokens.PIN, tokens.Prompt) error) error {
+	var refused error // what the token said of the last one
+	for wrong := 0; ; {
 		token, err := a.token(ctx, id)
 		if err != nil {
 			return err
 		}
 		p.Token = token
-		if state, err = flags(token, state); err != nil {
+		if state, err = admit(token, state); err != nil {
 			return err
 		}
-		if token.State == tokens.PINNotSet && !a.files() {
-			return fmt.Errorf("open %q: %w", token.Label, tokens.ErrPINNotSet)
-		}
-		go a.prepare(ctx, id) // while the person reads; the login waits for its end
-		pin, err := a.pin(ctx, p, state)
+		pin, err := a.typed(ctx, p, &state)
 		if errors.Is(err, tokens.ErrCancelled) && refused != nil {
 			return refused
 		}
 		if err != nil {
 			return err
 		}
-		if pin != nil && !fits(len(pin.Bytes()), token) {
-			pin.Wipe()
-			if short++; short == shortPINs {
-				return fmt.Errorf("%d PINs of an impossible length: %w", short, tokens.ErrCancelled)
-			}
-			state.Length, state.Wrong = true, false
-			continue
-		}
-		err = login(pin, p)
+		err = use(pin, p)
 		pin.Wipe()
-		if !errors.Is(err, tokens.ErrPINIncorrect) {
+		if !errors.Is(err, tokens.ErrPINIncorrect) && !errors.Is(err, tokens.ErrPUKIncorrect) {
 			return err
 		}
 		refused = err
 		if wrong++; wrong == wrongPINs {
 			return err
 		}
-		state.Length, state.Wrong = false, true
+		state.Wrong = true
+	}
+}
+
+// typed asks for one secret until it can be one: what cannot is not sent to the token. nil when it is typed on the reader.
+func (a *attended) typed(ctx context.Context, p tokens.Prompt, s *tokens.PINState) (*tokens.PIN, error) {
+	for short := 0; ; {
+		pin, err := a.pin(ctx, p, *s)
+		s.Wrong, s.Length, s.Digits, s.Refused = false, false, false, false
+		if err != nil || pin == nil {
+			return pin, err
+		}
+		if s.Length, s.Digits = unfit(pin.Bytes(), p.Token, *s); !s.Length && !s.Digits {
+			return pin, nil
+		}
+		pin.Wipe()
+		if short++; short == shortPINs {
+			return nil, fmt.Errorf("%d PINs that can be none: %w", short, tokens.ErrCancelled)
+		}
 	}
 }
 
@@ -186,8 +207,19 @@ func flags(t tokens.Token, s tokens.PINState) (tokens.PINState, error) {
 }
 
 // fits tells whether a PIN of n octets can be the PIN of t. An empty one never is.
-func fits(n int, t tokens.Token) bool {
-	return n > 0 && n >= t.MinPIN && (t.MaxPIN == 0 || n <= t.MaxPIN)
+func fits(n int, t tokens.Token) bool { return within(n, t.MinPIN, t.MaxPIN) }
+
+func within(n, least, most int) bool { return n > 0 && n >= least && (most == 0 || n <= most) }
+
+// unfit tells why what was typed is not worth sending. The lengths that a token tells are the user's PIN's: a PUK or SO-PIN may have others.
+func unfit(typed []byte, t tokens.Token, s tokens.PINState) (length, digits bool) {
+	switch {
+	case s.Secret != tokens.UserPIN:
+		return len(typed) == 0, false
+	case !s.New || t.State == tokens.PINNotSet && t.Carrier == tokens.File:
+		return !fits(len(typed), t), false
+	}
+	return !within(len(typed), t.NewPIN.Min, t.NewPIN.Max), t.NewPIN.Digits && len(bytes.Trim(typed, "0123456789")) > 0
 }
 
 // attendedFiles adds the archive.
@@ -231,32 +263,33 @@ func (a *attendedFiles) Restore(ctx context.Context, p tokens.Prompt) (tokens.To
 		return tokens.Token{}, err
 	}
 	p.Token = tokens.Token{Label: filepath.Base(path), Carrier: tokens.File, State: tokens.Ready}
-	state := tokens.PINState{Nth: 1}
-	for wrong, short := 0, 0; ; {
-		pin, err := a.window.PIN(ctx, p, state)
+	var t tokens.Token
+	err = a.open(ctx, p, tokens.PINState{Nth: 1}, func(pin *tokens.PIN) (err error) {
+		t, err = a.files.Adopt(ctx, path, pin)
+		return err
+	})
+	return t, err
+}
+
+// open is the loop of the password of a file, which counts no tries.
+func (a *attended) open(ctx context.Context, p tokens.Prompt, state tokens.PINState, use func(*tokens.PIN) error) error {
+	for wrong := 0; ; {
+		pin, err := a.typed(ctx, p, &state)
 		if errors.Is(err, tokens.ErrCancelled) && wrong > 0 {
-			return tokens.Token{}, fmt.Errorf("restore %s: %w", path, tokens.ErrPINIncorrect)
+			return fmt.Errorf("open %s: %w", p.Token.Label, tokens.ErrPINIncorrect)
 		}
 		if err != nil {
-			return tokens.Token{}, err
+			return err
 		}
-		if !fits(len(pin.Bytes()), p.Token) {
-			pin.Wipe()
-			if short++; short == shortPINs {
-				return tokens.Token{}, fmt.Errorf("%d empty PINs: %w", short, tokens.ErrCancelled)
-			}
-			state.Length, state.Wrong = true, false
-			continue
-		}
-		t, err := a.files.Adopt(ctx, path, pin)
+		err = use(pin)
 		pin.Wipe()
 		if !errors.Is(err, tokens.ErrPINIncorrect) {
-			return t, err
+			return err
 		}
 		if wrong++; wrong == wrongPINs {
-			return tokens.Token{}, err
+			return err
 		}
-		state.Length, state.Wrong = false, true
+		state.Wrong = true
 	}
 }
 

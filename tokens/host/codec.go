@@ -127,6 +127,12 @@ func encodeToken(e *encoder, t tokens.Token) {
 	e.truth(t.PINPad)
 	e.number(int64(t.MinPIN))
 	e.number(int64(t.MaxPIN))
+	e.number(int64(t.NewPIN.Min))
+	e.number(int64(t.NewPIN.Max))
+	e.truth(t.NewPIN.Digits)
+	e.truth(t.ToBeChanged)
+	e.text(string(t.Reset))
+	e.text(string(t.ResetState))
 	encodeList(e, t.Algorithms, func(e *encoder, a tokens.KeyAlgorithm) { e.text(string(a)) })
 }
 
@@ -138,6 +144,9 @@ func decodeToken(d *decoder) (t tokens.Token) {
 	t.Carrier, t.State = tokens.Carrier(d.text()), tokens.State(d.text())
 	t.Writable, t.PINPad = d.truth(), d.truth()
 	t.MinPIN, t.MaxPIN = int(d.number()), int(d.number())
+	t.NewPIN = tokens.PINPolicy{Min: int(d.number()), Max: int(d.number()), Digits: d.truth()}
+	t.ToBeChanged = d.truth()
+	t.Reset, t.ResetState = tokens.Secret(d.text()), tokens.State(d.text())
 	t.Algorithms = decodeList(d, func(d *decoder) tokens.KeyAlgorithm { return tokens.KeyAlgorithm(d.text()) })
 	return t
 }
@@ -165,7 +174,7 @@ func decodeCertificate(d *decoder) tokens.Certificate {
 }
 
 func encodePrompt(e *encoder, p tokens.Prompt) {
-	for _, s := range []string{string(p.Act), p.Origin, p.Purpose, p.Language, p.Holder, p.Issuer, string(p.Key)} {
+	for _, s := range []string{string(p.Act), p.Origin, p.Purpose, p.Language, p.Holder, p.Issuer, p.Name, string(p.Key)} {
 		e.text(s)
 	}
 	e.moment(p.NotAfter)
@@ -177,6 +186,12 @@ func encodePrompt(e *encoder, p tokens.Prompt) {
 		e.text(doc.SHA256)
 		e.text(string(doc.Hash))
 	})
+	encodeList(e, p.Lost, func(e *encoder, l tokens.PromptLoss) {
+		e.truth(l.Key)
+		e.text(l.Name)
+		e.text(l.Issuer)
+		e.moment(l.NotAfter)
+	})
 	encodeList(e, p.Subject, func(e *encoder, f tokens.PromptField) {
 		e.text(f.Name)
 		e.text(f.Value)
@@ -185,7 +200,7 @@ func encodePrompt(e *encoder, p tokens.Prompt) {
 
 func decodePrompt(d *decoder) (p tokens.Prompt) {
 	p.Act = tokens.Act(d.text())
-	for _, s := range []*string{&p.Origin, &p.Purpose, &p.Language, &p.Holder, &p.Issuer} {
+	for _, s := range []*string{&p.Origin, &p.Purpose, &p.Language, &p.Holder, &p.Issuer, &p.Name} {
 		*s = d.text()
 	}
 	p.Key = tokens.KeyAlgorithm(d.text())
@@ -194,6 +209,9 @@ func decodePrompt(d *decoder) (p tokens.Prompt) {
 	p.PINs = int(d.number())
 	p.Documents = decodeList(d, func(d *decoder) tokens.PromptDocument {
 		return tokens.PromptDocument{Name: d.text(), Size: d.number(), SHA256: d.text(), Hash: tokens.Hash(d.text())}
+	})
+	p.Lost = decodeList(d, func(d *decoder) tokens.PromptLoss {
+		return tokens.PromptLoss{Key: d.truth(), Name: d.text(), Issuer: d.text(), NotAfter: d.moment()}
 	})
 	p.Subject = decodeList(d, func(d *decoder) tokens.PromptField { return tokens.PromptField{Name: d.text(), Value: d.text()} })
 	return p

@@ -35,6 +35,12 @@ var failures = [...]error{
 	context.DeadlineExceeded,
 	tokens.ErrKeyboardHeld,
 	tokens.ErrModuleFailed,
+	tokens.ErrPUKLocked,
+	tokens.ErrPUKIncorrect,
+	tokens.ErrPINExpired,
+	tokens.ErrPINPolicy,
+	tokens.ErrPINNotLocked,
+	tokens.ErrNoCertificate,
 }
 
 // failure is an error that came over the pipe.

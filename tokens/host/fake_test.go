@@ -145,6 +145,9 @@ func (s *cardSession) Install(_ context.Context, key tokens.KeyID, chain [][]byt
 	return nil
 }
 func (s *cardSession) Delete(context.Context, tokens.KeyID) error { return tokens.ErrInUse }
+func (s *cardSession) DeleteCertificate(context.Context, []byte) error {
+	return tokens.ErrNoCertificate
+}
 func (s *cardSession) Keys(context.Context) ([]tokens.Key, error) {
 	return []tokens.Key{{ID: "01", Algorithm: tokens.ECP256}}, nil
 }

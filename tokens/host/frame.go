@@ -36,6 +36,8 @@ const (
 	kindRestore
 	kindExpect  // an act on this token is likely to come: load the module and the words
 	kindRefresh // another process wrote to the tokens: forget what was read of them
+	kindManage  // one act of tokens.Manager: the one that the prompt names
+	kindDeleteCertificate
 )
 
 const (

@@ -64,6 +64,12 @@ func (l *login) Delete(ctx context.Context, key tokens.KeyID) error {
 	return l.do(ctx, kindDelete, e.b)
 }
 
+func (l *login) DeleteCertificate(ctx context.Context, der []byte) error {
+	var e encoder
+	e.octets(der)
+	return l.do(ctx, kindDeleteCertificate, e.b)
+}
+
 func (l *login) do(ctx context.Context, k kind, body []byte) error {
 	l.wrote.Store(true)
 	body, err := l.call(ctx, k, l.child.limits.sign, body)

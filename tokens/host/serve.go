@@ -234,6 +234,15 @@ func (c *server) do(ctx context.Context, number uint32, k kind, d *decoder, e *e
 		e.text(path)
 		return err
 
+	case kindManage:
+		id, p := tokens.ID(d.text()), decodePrompt(d)
+		if err := d.done(); err != nil {
+			return err
+		}
+		token, err := c.manage(ctx, id, p)
+		encodeToken(e, token)
+		return err
+
 	case kindRestore:
 		p := decodePrompt(d)
 		if err := d.done(); err != nil {
@@ -295,6 +304,13 @@ func (c *server) doSession(ctx context.Context, s tokens.Session, k kind, d *dec
 		}
 		return s.Delete(ctx, key)
 
+	case kindDeleteCertificate:
+		der := d.octets()
+		if err := d.done(); err != nil {
+			return err
+		}
+		return s.DeleteCertificate(ctx, der)
+
 	case kindKeys:
 		keys, err := s.Keys(ctx)
 		encodeList(e, keys, encodeKey)
@@ -335,6 +351,21 @@ func (c *server) archive() (tokens.Archive, error) {
 		return nil, fmt.Errorf("a card cannot be copied: %w", tokens.ErrUnsupported)
 	}
 	return &attendedFiles{c.store, files}, nil
+}
+
+// manage is the act that the prompt names. Only Initialize has a token to give.
+func (c *server) manage(ctx context.Context, id tokens.ID, p tokens.Prompt) (none tokens.Token, err error) {
+	switch p.Act {
+	case tokens.ActChangePIN:
+		return none, c.store.ChangePIN(ctx, id, p)
+	case tokens.ActResetPIN:
+		return none, c.store.ResetPIN(ctx, id, p)
+	case tokens.ActInitialize:
+		return c.store.Initialize(ctx, id, p)
+	case tokens.ActImport:
+		return none, c.store.Import(ctx, id, p)
+	}
+	return none, fmt.Errorf("act %q: %w", p.Act, errFrame)
 }
 
 // hangUp closes the window and logs out when nobody is there any more to ask for it.

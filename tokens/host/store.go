@@ -146,6 +146,52 @@ func (s *Store) Restore(ctx context.Context, p tokens.Prompt) (tokens.Token, err
 	return token, c.shape(d.done())
 }
 
+var _ tokens.Manager = (*Store)(nil)
+
+// ChangePIN implements tokens.Manager.
+func (s *Store) ChangePIN(ctx context.Context, id tokens.ID, p tokens.Prompt) error {
+	_, err := s.manage(ctx, tokens.ActChangePIN, id, p)
+	return err
+}
+
+// ResetPIN implements tokens.Manager.
+func (s *Store) ResetPIN(ctx context.Context, id tokens.ID, p tokens.Prompt) error {
+	_, err := s.manage(ctx, tokens.ActResetPIN, id, p)
+	return err
+}
+
+// Initialize implements tokens.Manager.
+func (s *Store) Initialize(ctx context.Context, id tokens.ID, p tokens.Prompt) (tokens.Token, error) {
+	return s.manage(ctx, tokens.ActInitialize, id, p)
+}
+
+// Import implements tokens.Manager.
+func (s *Store) Import(ctx context.Context, id tokens.ID, p tokens.Prompt) error {
+	_, err := s.manage(ctx, tokens.ActImport, id, p)
+	return err
+}
+
+// manage has a child do one act, whose module may write to the token for a while. What came of it can be listed afterwards, also when it failed.
+func (s *Store) manage(ctx context.Context, act tokens.Act, id tokens.ID, p tokens.Prompt) (tokens.Token, error) {
+	c, err := s.act()
+	if err != nil {
+		return tokens.Token{}, err
+	}
+	defer s.refresh()
+	defer c.stop()
+	p.Act = act
+	var e encoder
+	e.text(string(id))
+	encodePrompt(&e, p)
+	body, err := c.call(ctx, kindManage, s.options.limits.generate, e.b)
+	if err != nil {
+		return tokens.Token{}, fmt.Errorf("%s: %s: %w", s.options.Module.Name, act, err)
+	}
+	d := decoder{b: body}
+	token := decodeToken(&d)
+	return token, c.shape(d.done())
+}
+
 // Expect says that Open is likely to follow at once: its child starts and loads the module while the caller still looks whether the
 // request may be shown to the person at all. A child that nobody takes ends soon; there is never more than one.
 func (s *Store) Expect(id tokens.ID) {

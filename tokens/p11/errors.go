@@ -30,13 +30,14 @@ var meanings = map[pkcs11.Error]error{
 	pkcs11.CKR_SESSION_COUNT:                  tokens.ErrBusy,
 	pkcs11.CKR_SESSION_EXISTS:                 tokens.ErrBusy,
 	pkcs11.CKR_SESSION_READ_WRITE_SO_EXISTS:   tokens.ErrBusy,
+	pkcs11.CKR_SESSION_READ_ONLY_EXISTS:       tokens.ErrBusy,
 	pkcs11.CKR_USER_ANOTHER_ALREADY_LOGGED_IN: tokens.ErrBusy,
 	pkcs11.CKR_USER_TOO_MANY_TYPES:            tokens.ErrBusy,
 	pkcs11.CKR_PIN_INCORRECT:                  tokens.ErrPINIncorrect,
 	pkcs11.CKR_PIN_INVALID:                    tokens.ErrPINIncorrect,
 	pkcs11.CKR_PIN_LEN_RANGE:                  tokens.ErrPINIncorrect,
 	pkcs11.CKR_PIN_LOCKED:                     tokens.ErrPINLocked,
-	pkcs11.CKR_PIN_EXPIRED:                    tokens.ErrPINNotSet, // a new PIN has to be chosen with the maker's program
+	pkcs11.CKR_PIN_EXPIRED:                    tokens.ErrPINExpired,
 	pkcs11.CKR_USER_PIN_NOT_INITIALIZED:       tokens.ErrPINNotSet,
 	pkcs11.CKR_CANCEL:                         tokens.ErrCancelled, // the cancel key of a PIN pad
 	pkcs11.CKR_FUNCTION_CANCELED:              tokens.ErrCancelled,

@@ -293,7 +293,7 @@ func TestOneSessionToken(t *testing.T) {
 
 func TestReturnValues(t *testing.T) {
 	for code, want := range map[string]error{
-		"0xA2": tokens.ErrPINIncorrect, "0xA3": tokens.ErrPINNotSet, "0xA4": tokens.ErrPINLocked, "0x102": tokens.ErrPINNotSet,
+		"0xA2": tokens.ErrPINIncorrect, "0xA3": tokens.ErrPINExpired, "0xA4": tokens.ErrPINLocked, "0x102": tokens.ErrPINNotSet,
 		"0x104": tokens.ErrBusy, "0x50": tokens.ErrCancelled, "0x32": tokens.ErrRemoved, "0xE0": tokens.ErrRemoved,
 	} {
 		m, library := newCard(t, "fail C_Login "+code)

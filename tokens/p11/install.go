@@ -117,6 +117,30 @@ func (s *session) Delete(ctx context.Context, id tokens.KeyID) error {
 	})
 }
 
+// DeleteCertificate removes every object that is this certificate.
+func (s *session) DeleteCertificate(ctx context.Context, der []byte) error {
+	return s.changing(ctx, "delete a certificate", func(h pkcs11.SessionHandle) error {
+		list, err := readObjects(context.Background(), s.ctx, h)
+		if err != nil {
+			return err
+		}
+		found := false
+		for _, o := range list {
+			if o.class != pkcs11.CKO_CERTIFICATE || !bytes.Equal(o.der, der) {
+				continue
+			}
+			if err := s.ctx.DestroyObject(h, o.handle); err != nil {
+				return err
+			}
+			found = true
+		}
+		if !found {
+			return tokens.ErrNoCertificate
+		}
+		return nil
+	})
+}
+
 func (v *view) holds(der []byte) bool {
 	for _, c := range v.certificates {
 		if bytes.Equal(c.der, der) {

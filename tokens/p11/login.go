@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"unsafe"
 
 	"github.com/miekg/pkcs11"
@@ -118,6 +119,7 @@ func login(ctx *pkcs11.Ctx, h pkcs11.SessionHandle, user uint, pin *tokens.PIN) 
 	// miekg/pkcs11 takes a string. This one lies over the PIN's own locked memory, so that none is made on Go's heap where nobody can
 	// wipe it; it does not outlive the call. (Below, miekg hands the module a C copy and frees it unwiped: one more reason that the
 	// process of a login ends with it.)
+	defer runtime.KeepAlive(pin) // its memory goes when nobody holds it
 	octets := pin.Bytes()
 	return ctx.Login(h, user, unsafe.String(unsafe.SliceData(octets), len(octets)))
 }

@@ -135,7 +135,16 @@ func (m *Module) read(ctx *pkcs11.Ctx, number uint) (slot, bool) {
 		PINPad:       s.info.Flags&pkcs11.CKF_PROTECTED_AUTHENTICATION_PATH != 0,
 		MinPIN:       length(s.info.MinPinLen),
 		MaxPIN:       length(s.info.MaxPinLen),
+		ToBeChanged:  s.info.Flags&pkcs11.CKF_USER_PIN_TO_BE_CHANGED != 0,
 		Algorithms:   m.algorithms(ctx, number),
+	}
+	t.NewPIN = tokens.PINPolicy{Min: length(s.info.MinPinLen), Max: length(s.info.MaxPinLen)}
+	if known := cards.NewPINOf(t.Manufacturer, t.Model); known != (cards.NewPIN{}) {
+		t.NewPIN = tokens.PINPolicy{Min: known.Min, Max: known.Max, Digits: known.Alphabet == "digits"}
+	}
+	t.Reset, t.ResetState = tokens.SOPIN, officerState(s.info.Flags)
+	if m.quirks.Unblock == "set_pin" && t.State != tokens.PINNotSet && t.State != tokens.Uninitialized {
+		t.Reset, t.ResetState = tokens.PUK, tokens.Ready // nothing is told of a PUK
 	}
 	s.hashes = cards.TokenHash(t.Manufacturer, t.Model)
 	t.Carrier = tokens.Carrier(cards.CarrierOf(t.Manufacturer, t.Model, t.Reader, reader.Flags&pkcs11.CKF_REMOVABLE_DEVICE != 0))
@@ -201,6 +210,19 @@ func state(flags uint) tokens.State {
 	case flags&pkcs11.CKF_USER_PIN_FINAL_TRY != 0:
 		return tokens.PINFinalTry
 	case flags&pkcs11.CKF_USER_PIN_COUNT_LOW != 0:
+		return tokens.PINLow
+	}
+	return tokens.Ready
+}
+
+// officerState is state of the SO-PIN.
+func officerState(flags uint) tokens.State {
+	switch {
+	case flags&pkcs11.CKF_SO_PIN_LOCKED != 0:
+		return tokens.PINLocked
+	case flags&pkcs11.CKF_SO_PIN_FINAL_TRY != 0:
+		return tokens.PINFinalTry
+	case flags&pkcs11.CKF_SO_PIN_COUNT_LOW != 0:
 		return tokens.PINLow
 	}
 	return tokens.Ready

@@ -116,4 +116,13 @@ func (f *fixture) certificates() {
 	f.signs(s, key)
 	f.signs(s, other)
 	require.ErrorIs(f, s.Delete(f.Context(), other.ID), tokens.ErrInUse)
+
+	require.NoError(f, s.DeleteCertificate(f.Context(), third))
+	require.ErrorIs(f, s.DeleteCertificate(f.Context(), third), tokens.ErrNoCertificate)
+	f.signs(s, other)
+	require.NoError(f, s.Delete(f.Context(), other.ID), "a certificate that is gone holds no key")
+	require.NoError(f, s.Close())
+	keys, certificates = f.objects()
+	require.Equal(f, []tokens.Key{key}, keys)
+	require.ElementsMatch(f, want[:3], certificates)
 }

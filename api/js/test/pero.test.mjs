@@ -283,6 +283,7 @@ describe('a page that may reach the agent', () => {
       const status = await pero.status(certificate);
       const exported = await pero.exportCertificate(certificate.id);
       await pero.backup('00ff');
+      await pero.changePIN('00ff');
       const restored = await pero.restore();
       const result = { token: new TextDecoder().decode(token), valid: report.valid && large.valid, status: status.status, der: exported.der.length, restored: restored.id };
       pero.close();

@@ -29,6 +29,15 @@
 //	tries N             [3] wrong PINs until it locks
 //	pinset 0|1          [1] a user PIN is there (CKF_USER_PIN_INITIALIZED)
 //	uninitialized 0|1   [0]
+//	tobechanged 0|1     [0] CKF_USER_PIN_TO_BE_CHANGED, until the PIN is set
+//	expired 0|1         [0] the right PIN gets CKR_PIN_EXPIRED at C_Login, until it is set
+//	alphabet digits     a new PIN with anything else gets CKR_PIN_INVALID
+//	weak TEXT           this new PIN gets CKR_PIN_TOO_WEAK
+//	spiteful 0|1        [0] a new PIN that is refused spends a try of the old one
+//	sopin TEXT          [87654321]
+//	sotries N           [3] wrong SO-PINs until that locks
+//	import 0|1          [1] C_CreateObject takes keys
+//	unblock puk         a locked PIN is set by C_SetPIN without a login, with the SO-PIN for the old PIN; else by C_Login(CKU_SO) and C_InitPIN
 //	readonly 0|1        [0] CKF_WRITE_PROTECTED
 //	always 0|1          [0] CKA_ALWAYS_AUTHENTICATE
 //	pinpad 0|1          [0] CKF_PROTECTED_AUTHENTICATION_PATH; a PIN from the program is refused
@@ -57,17 +66,20 @@
 // A value of TEXT is taken as it is, UTF-8 or not.
 //
 // A context-specific login is called C_Login(CKU_CONTEXT_SPECIFIC) in such lines. Beside the control file the module keeps what outlives a
-// process: CONTROL.objects (a folder), CONTROL.tries (the count of wrong PINs, as a card does, so all processes see it), CONTROL.KIND.pem
-// (the first key and its certificate, for other programs), and CONTROL.calls (the name of each function called, one a line). Removing
-// them gives a new token.
+// process: CONTROL.objects (a folder), CONTROL.tries and CONTROL.sotries (the counts of wrong PINs and SO-PINs, as a card does, so all
+// processes see them), CONTROL.userpin, CONTROL.sopin and CONTROL.label once they were set, CONTROL.KIND.pem (the first key and its
+// certificate, for other programs), and CONTROL.calls (the name of each function called, one a line). Removing them gives a new token.
+// The person at the PIN pad chooses 9876 for a new PIN.
 package testmodule
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -144,6 +156,20 @@ func Control(t T, library string, settings ...string) {
 	if err := os.Rename(path+".new", path); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// Tries gives the count of wrong PINs ("tries") or SO-PINs ("sotries") that the card keeps.
+func Tries(t T, library, counter string) int {
+	t.Helper()
+	text, err := os.ReadFile(library + ".control." + counter)
+	if os.IsNotExist(err) {
+		return 0
+	}
+	n, e := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err := errors.Join(err, e); err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // Calls counts how often a function was called so far.

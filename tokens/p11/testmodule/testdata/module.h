@@ -74,6 +74,7 @@ void crowd_dress(object *);
 
 // session.c
 
+enum { SESSIONS = 64 };
 typedef enum { NOTHING, SIGN, VERIFY } doing;
 typedef struct {
 	int open, rw, confirmed;  // confirmed: by a context-specific login
@@ -86,18 +87,33 @@ typedef struct {
 	EVP_MD_CTX *digest;
 } session;
 
-extern int logged_in;
+enum { USER = 1, OFFICER = 2 };
+extern int logged_in;  // 0: nobody
+int sessions_reading(void);
 session *session_of(CK_SESSION_HANDLE);
 void session_stop(session *);
 void sessions_end(void);
 #define SESSION(h) session *s = session_of(h); if (!s) return number("present", 1) ? CKR_SESSION_HANDLE_INVALID : CKR_DEVICE_REMOVED
-#define WRITING(h) SESSION(h); if (!s->rw) return CKR_SESSION_READ_ONLY; if (!logged_in) return CKR_USER_NOT_LOGGED_IN
+#define WRITING(h) SESSION(h); if (!s->rw) return CKR_SESSION_READ_ONLY; if (logged_in != USER) return CKR_USER_NOT_LOGGED_IN
+
+// pin.c
+
+int wrong_tries(const char *suffix);
+void set_wrong_tries(const char *suffix, int);
+int pin_now(char *out, size_t size);
+int pin_expired(void);
+void pin_info(CK_TOKEN_INFO *);
+CK_RV officer_login(session *, unsigned char *pin, CK_ULONG length);
 
 // mechanism.c
 
 typedef struct { CK_MECHANISM_TYPE type; CK_KEY_TYPE key; int digest; CK_MECHANISM_INFO info; } mechanism;
 const mechanism *mechanism_of(CK_MECHANISM_TYPE, CK_FLAGS use);
 int parameter_fits(const CK_MECHANISM *, int digest);
+
+// bring.c
+
+CK_RV bring(object *);
 
 // key.c
 
@@ -113,5 +129,5 @@ int seed(void);
 	F(C_GetMechanismInfo) F(C_OpenSession) F(C_CloseSession) F(C_CloseAllSessions) F(C_GetSessionInfo) F(C_Login) F(C_Logout) \
 	F(C_CreateObject) F(C_DestroyObject) F(C_GetAttributeValue) F(C_FindObjectsInit) F(C_FindObjects) F(C_FindObjectsFinal) \
 	F(C_DigestInit) F(C_Digest) F(C_DigestUpdate) F(C_DigestFinal) F(C_SignInit) F(C_Sign) F(C_SignUpdate) F(C_VerifyInit) \
-	F(C_Verify) F(C_GenerateKeyPair) F(C_GenerateRandom)
+	F(C_Verify) F(C_GenerateKeyPair) F(C_GenerateRandom) F(C_InitToken) F(C_InitPIN) F(C_SetPIN)
 enum { THE_SLOT = 4, NEIGHBOUR = 1 };

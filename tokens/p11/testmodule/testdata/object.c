@@ -120,7 +120,7 @@ static int visible(object *o) {
 	if (kind && (kind->ulValueLen != strlen(key) || memcmp(kind->pValue, key, kind->ulValueLen))) return 0;
 	if (class == CKO_PUBLIC_KEY && number("nopublic", 0)) return 0;
 	if (class == CKO_CERTIFICATE && number("nocertificate", 0)) return 0;
-	return logged_in || !object_flag(o, CKA_PRIVATE, class == CKO_PRIVATE_KEY);
+	return logged_in == USER || !object_flag(o, CKA_PRIVATE, class == CKO_PRIVATE_KEY);
 }
 
 object *object_load(CK_OBJECT_HANDLE h) {
@@ -237,7 +237,7 @@ static void tear(object *o) {
 	o->count = kept;
 }
 
-// C_CreateObject takes certificates and data on the token; keys are made, not brought.
+// C_CreateObject takes certificates, data and keys on the token.
 CK_RV C_CreateObject(CK_SESSION_HANDLE h, CK_ATTRIBUTE *list, CK_ULONG count, CK_OBJECT_HANDLE *handle) {
 	ENTER("C_CreateObject");
 	WRITING(h);
@@ -245,8 +245,10 @@ CK_RV C_CreateObject(CK_SESSION_HANDLE h, CK_ATTRIBUTE *list, CK_ULONG count, CK
 	if (!o) return CKR_ATTRIBUTE_VALUE_INVALID;
 	CK_OBJECT_CLASS class = object_number(o, CKA_CLASS, CK_UNAVAILABLE_INFORMATION);
 	CK_RV e = CKR_OK;
-	if (class != CKO_CERTIFICATE && class != CKO_DATA) e = CKR_TEMPLATE_INCONSISTENT;
+	int key = class == CKO_PRIVATE_KEY || class == CKO_PUBLIC_KEY;
+	if (class != CKO_CERTIFICATE && class != CKO_DATA && !key) e = CKR_TEMPLATE_INCONSISTENT;
 	else if (!object_flag(o, CKA_TOKEN, 0)) e = CKR_TEMPLATE_INCONSISTENT;
+	else if (key) { if (!(e = bring(o)) && !(e = object_store(o))) *handle = o->handle; }
 	else if (!object_get(o, CKA_VALUE)) e = CKR_TEMPLATE_INCOMPLETE;
 	else if (class == CKO_CERTIFICATE && object_number(o, CKA_CERTIFICATE_TYPE, CK_UNAVAILABLE_INFORMATION) != CKC_X_509) e = CKR_TEMPLATE_INCOMPLETE;
 	else if (tear(o), !(e = object_store(o))) *handle = o->handle;

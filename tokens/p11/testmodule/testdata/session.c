@@ -6,7 +6,6 @@
 
 #include "module.h"
 
-enum { SESSIONS = 64 };
 static session sessions[SESSIONS + 1];
 int logged_in;
 
@@ -65,20 +64,13 @@ CK_RV C_GetSessionInfo(CK_SESSION_HANDLE h, CK_SESSION_INFO *i) {
 	ENTER("C_GetSessionInfo");
 	SESSION(h);
 	*i = (CK_SESSION_INFO){THE_SLOT, s->rw ? CKS_RW_PUBLIC_SESSION : CKS_RO_PUBLIC_SESSION, CKF_SERIAL_SESSION | (s->rw ? CKF_RW_SESSION : 0), 0};
-	if (logged_in) i->state++;  // the states of a user follow those without one
+	i->state += logged_in;  // the states of a user follow those without one, that of the officer follows these
 	return CKR_OK;
 }
 
-static int wrong_tries(void) {
-	int n = 0;
-	FILE *f = beside("tries", "r");
-	if (f) { if (fscanf(f, "%d", &n) != 1) n = 0; fclose(f); }
-	return n;
-}
-
-static void set_wrong_tries(int n) {
-	FILE *f = beside("tries", "w");
-	if (f) { fprintf(f, "%d\n", n); fclose(f); }
+int sessions_reading(void) {
+	for (int h = 1; h <= SESSIONS; h++) if (sessions[h].open && !sessions[h].rw) return 1;
+	return 0;
 }
 
 CK_RV C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *i) {
@@ -91,17 +83,15 @@ CK_RV C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *i) {
 	field(i->manufacturerID, 32, "manufacturer", "Pero");
 	field(i->model, 16, "model", "Test card");
 	field(i->serialNumber, 16, "serial", "0123456789abcdef");
-	int wrong = wrong_tries(), tries = number("tries", 3);
+	int wrong = wrong_tries("tries"), tries = number("tries", 3);
 	i->flags = CKF_RNG | CKF_LOGIN_REQUIRED;
-	if (!number("uninitialized", 0)) i->flags |= CKF_TOKEN_INITIALIZED;
-	if (number("pinset", 1)) i->flags |= CKF_USER_PIN_INITIALIZED;
 	if (number("readonly", 0)) i->flags |= CKF_WRITE_PROTECTED;
 	if (number("pinpad", 0)) i->flags |= CKF_PROTECTED_AUTHENTICATION_PATH;
 	if (wrong) i->flags |= CKF_USER_PIN_COUNT_LOW;
 	if (wrong == tries - 1) i->flags |= CKF_USER_PIN_FINAL_TRY;
 	if (wrong >= tries) i->flags |= CKF_USER_PIN_LOCKED;
 	i->ulMaxSessionCount = number("sessions", 0);
-	i->ulMaxPinLen = 16, i->ulMinPinLen = 4;
+	pin_info(i);
 	i->ulTotalPublicMemory = i->ulFreePublicMemory = i->ulTotalPrivateMemory = i->ulFreePrivateMemory = CK_UNAVAILABLE_INFORMATION;
 	memset(i->utcTime, '0', 16);
 	return CKR_OK;
@@ -109,20 +99,19 @@ CK_RV C_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *i) {
 
 CK_RV C_Login(CK_SESSION_HANDLE h, CK_USER_TYPE user, unsigned char *pin, CK_ULONG length) {
 	const char *name = user == CKU_CONTEXT_SPECIFIC ? "C_Login(CKU_CONTEXT_SPECIFIC)" : "C_Login";
-	char right[64] = "1234", finger[64] = "right";
+	char right[64], finger[64] = "right";
 	CK_RV e = enter(name);
 	if (e) return e;
 	while (number("pinpad", 0) && setting("pad", "wait", NULL, 0)) usleep(20000);
 	__attribute__((cleanup(leave))) int held = hold();
 	if (!held || !initialized) return CKR_CRYPTOKI_NOT_INITIALIZED;
 	SESSION(h);
-	if (user == CKU_SO) return CKR_FUNCTION_NOT_SUPPORTED;
+	if (user == CKU_SO) return officer_login(s, pin, length);
 	if (user == CKU_CONTEXT_SPECIFIC && s->what != SIGN) return CKR_OPERATION_NOT_INITIALIZED;
 	if (user == CKU_USER && logged_in) return CKR_USER_ALREADY_LOGGED_IN;
-	if (!number("pinset", 1)) return CKR_USER_PIN_NOT_INITIALIZED;
-	int wrong = wrong_tries(), tries = number("tries", 3), good;
+	if (!pin_now(right, sizeof right)) return CKR_USER_PIN_NOT_INITIALIZED;
+	int wrong = wrong_tries("tries"), tries = number("tries", 3), good;
 	if (wrong >= tries) return CKR_PIN_LOCKED;
-	setting("pin", NULL, right, sizeof right);
 	if (number("pinpad", 0)) {
 		if (pin) return CKR_ARGUMENTS_BAD;
 		setting("pad", NULL, finger, sizeof finger);
@@ -133,11 +122,12 @@ CK_RV C_Login(CK_SESSION_HANDLE h, CK_USER_TYPE user, unsigned char *pin, CK_ULO
 		good = length == strlen(right) && !memcmp(pin, right, length);
 	}
 	if (!good) {
-		set_wrong_tries(wrong + 1);
+		set_wrong_tries("tries", wrong + 1);
 		return wrong + 1 >= tries ? CKR_PIN_LOCKED : CKR_PIN_INCORRECT;
 	}
-	if (wrong) set_wrong_tries(0);
-	if (user == CKU_CONTEXT_SPECIFIC) s->confirmed = 1; else logged_in = 1;
+	if (wrong) set_wrong_tries("tries", 0);
+	if (user == CKU_USER && pin_expired()) return CKR_PIN_EXPIRED;
+	if (user == CKU_CONTEXT_SPECIFIC) s->confirmed = 1; else logged_in = USER;
 	return CKR_OK;
 }
 

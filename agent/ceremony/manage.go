@@ -1,0 +1,166 @@
+package ceremony
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/perosign/pero/agent/journal"
+	"github.com/perosign/pero/api"
+	"github.com/perosign/pero/tokens"
+)
+
+// maxLabel is the longest name of a token, in octets (PKCS#11 v2.40, section 5.5, "C_InitToken").
+const maxLabel = 32
+
+// ChangePIN changes the PIN of a token by the old one. What is in this file is for the person, by the command line and the tray; of it a page
+// reaches CarrierPIN alone.
+func (a *Agent) ChangePIN(ctx context.Context, c api.Caller, token string) (err error) {
+	defer a.done(c, "change a PIN", &err)
+	return a.changePIN(ctx, c, token)
+}
+
+func (a *Agent) changePIN(ctx context.Context, c api.Caller, token string) error {
+	return a.manage(ctx, c, token, tokens.Prompt{Act: tokens.ActChangePIN}, func(m tokens.Manager, p tokens.Prompt) error {
+		return m.ChangePIN(ctx, p.Token.ID, p)
+	})
+}
+
+// ResetPIN sets a PIN that is locked, forgotten or not there yet, by the SO-PIN or the PUK.
+func (a *Agent) ResetPIN(ctx context.Context, c api.Caller, token string) (err error) {
+	defer a.done(c, "set a PIN anew", &err)
+	return a.resetPIN(ctx, c, token)
+}
+
+func (a *Agent) resetPIN(ctx context.Context, c api.Caller, token string) error {
+	return a.manage(ctx, c, token, tokens.Prompt{Act: tokens.ActResetPIN}, func(m tokens.Manager, p tokens.Prompt) error {
+		return m.ResetPIN(ctx, p.Token.ID, p)
+	})
+}
+
+// CarrierPIN implements api.Agent: the one of the two that the token is in need of. A page names neither.
+func (a *Agent) CarrierPIN(ctx context.Context, c api.Caller, p api.PINParams) (err error) {
+	defer a.done(c, "carriers.pin", &err)
+	if err := a.admit(c); err != nil {
+		return err
+	}
+	at, err := a.carrier(ctx, p.Token)
+	if err != nil {
+		return err
+	}
+	if at.token.Reset != "" && (at.token.State == tokens.PINLocked || at.token.State == tokens.PINNotSet) {
+		return a.resetPIN(ctx, c, p.Token)
+	}
+	return a.changePIN(ctx, c, p.Token)
+}
+
+// Initialize takes everything off a token, names it, and sets its first PIN unless the person wants none.
+func (a *Agent) Initialize(ctx context.Context, c api.Caller, token, label string) (made api.Token, err error) {
+	defer a.done(c, "initialize a token", &err)
+	if len(label) == 0 || len(label) > maxLabel || !utf8.ValidString(label) || slices.ContainsFunc([]rune(label), func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return made, wrong("label", "%d octets", len(label))
+	}
+	p := tokens.Prompt{Act: tokens.ActInitialize, Name: label}
+	at, err := a.carrier(ctx, token)
+	if err != nil {
+		return made, err
+	}
+	if at.token.State != tokens.Uninitialized {
+		keys, held, err := a.inside(ctx, at)
+		if err != nil {
+			return made, err
+		}
+		for _, k := range keys {
+			p.Lost = append(p.Lost, keyLoss(k))
+		}
+		for _, h := range held {
+			p.Lost = append(p.Lost, h.loss())
+		}
+	}
+	err = a.manage(ctx, c, token, p, func(m tokens.Manager, p tokens.Prompt) error {
+		t, err := m.Initialize(ctx, p.Token.ID, p)
+		made = tokenView(t)
+		return err
+	})
+	return made, err
+}
+
+// Import puts the keys of a PKCS#12 file on a token; the carriers that are files take in the file itself.
+func (a *Agent) Import(ctx context.Context, c api.Caller, token string) (err error) {
+	defer a.done(c, "import a key", &err)
+	at, err := a.carrier(ctx, token)
+	if err != nil {
+		return err
+	}
+	if at.token.Carrier != tokens.File { // a file is made for what comes
+		if err := at.ready(ctx); err != nil {
+			return err
+		}
+	}
+	return a.manage(ctx, c, token, tokens.Prompt{Act: tokens.ActImport}, func(m tokens.Manager, p tokens.Prompt) error {
+		if archive, ok := m.(tokens.Archive); ok && p.Token.Carrier == tokens.File {
+			p.Act, p.Token = tokens.ActRestore, tokens.Token{}
+			_, err := archive.Restore(ctx, p)
+			return err
+		}
+		return m.Import(ctx, p.Token.ID, p)
+	})
+}
+
+// manage leads one act of tokens.Manager: its turn at the window, its entry in the journal.
+func (a *Agent) manage(ctx context.Context, c api.Caller, token string, p tokens.Prompt, do func(m tokens.Manager, p tokens.Prompt) error) error {
+	at, err := a.carrier(ctx, token)
+	if err != nil {
+		return err
+	}
+	m, ok := at.store.(tokens.Manager)
+	if !ok {
+		return fmt.Errorf("token %q: %w", at.token.Label, tokens.ErrUnsupported)
+	}
+	if !at.token.Writable && at.token.State != tokens.Unreadable {
+		return fmt.Errorf("token %q: %w", at.token.Label, tokens.ErrReadOnly)
+	}
+	if err := a.journal.Reserve(0); err != nil {
+		return storage("reserve the journal", err)
+	}
+	p.Origin, p.Language, p.Token = c.Origin, a.lang, at.token
+	err = a.line.turn(ctx, c.Origin, func() error {
+		if err := a.admit(c); err != nil { // as of openNow
+			return err
+		}
+		if err := a.guard.allow(c.Origin, at.token.ID); err != nil {
+			return err
+		}
+		api.Report(ctx, api.Progress{Step: api.StepConsent})
+		return do(m, p)
+	})
+	a.events.touch(true)
+	return errors.Join(err, a.decide(c, journal.Decision{Act: string(p.Act), Token: string(at.token.ID)}, err))
+}
+
+// inside gives the keys and certificates on a token, as far as they can be seen without a PIN.
+func (a *Agent) inside(ctx context.Context, at carrier) (keys []tokens.Key, held []holding, err error) {
+	if keys, _, err = at.store.Objects(ctx, at.token.ID); err != nil {
+		return nil, nil, err
+	}
+	held, err = a.holdings(ctx, at)
+	return keys, held, err
+}
+
+func keyLoss(k tokens.Key) tokens.PromptLoss {
+	name := k.Label
+	if name == "" {
+		name = string(k.ID)
+	}
+	return tokens.PromptLoss{Key: true, Name: name}
+}
+
+func (h holding) loss() tokens.PromptLoss {
+	if h.parsed == nil {
+		return tokens.PromptLoss{Name: h.id}
+	}
+	return tokens.PromptLoss{Name: h.holder(), Issuer: h.issuerName(), NotAfter: h.parsed.NotAfter}
+}
