@@ -1,6 +1,9 @@
 package tokens
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // What can go wrong with a token. Callers compare with errors.Is; a store wraps the module's own code beside
 // (for instance "sign: CKR_DEVICE_REMOVED: token removed"). ErrPINIncorrect and ErrPINLocked are returned only when the token itself said so.
@@ -41,3 +44,12 @@ var (
 	// have counted the PIN, signed, made or written it, or not. Nobody repeats such a call by himself.
 	ErrOutcomeUnknown = errors.New("whether the token did it is not known")
 )
+
+// Refused is the error of an act in which the token refused secrets that the person typed: how often, and how the act ended in the end.
+type Refused struct {
+	Times int
+	Err   error
+}
+
+func (r *Refused) Error() string { return fmt.Sprintf("%v (%d refused)", r.Err, r.Times) }
+func (r *Refused) Unwrap() error { return r.Err }

@@ -209,6 +209,9 @@ func (a *Agent) decide(c api.Caller, d journal.Decision, err error) error {
 	if err != nil {
 		reason := reasonOf(err)
 		d.Result = string(reason)
+		if r := (*tokens.Refused)(nil); errors.As(err, &r) {
+			d.Tries = r.Times
+		}
 		switch reason {
 		case api.UserCancelled, api.AccessBlocked:
 			d.Decision = journal.Refused
@@ -219,7 +222,7 @@ func (a *Agent) decide(c api.Caller, d journal.Decision, err error) error {
 	if err := a.journal.Decide(d); err != nil {
 		return storage("write the journal", err)
 	}
-	a.guard.note(d.Origin, tokens.ID(d.Token), api.Reason(d.Result))
+	a.guard.note(d, err)
 	return nil
 }
 

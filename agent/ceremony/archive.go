@@ -31,12 +31,11 @@ func (a *Agent) BackupCarrier(ctx context.Context, c api.Caller, p api.BackupPar
 		return storage("reserve the journal", err)
 	}
 	err = a.line.turn(ctx, c.Origin, func() error {
-		if err := a.guard.allow(c.Origin, at.token.ID); err != nil {
+		return a.guard.attempt(c.Origin, at.token.ID, func() error {
+			api.Report(ctx, api.Progress{Step: api.StepConsent})
+			_, err := archive.Backup(ctx, at.token.ID, tokens.Prompt{Act: tokens.ActBackup, Origin: c.Origin, Language: a.lang, Token: at.token})
 			return err
-		}
-		api.Report(ctx, api.Progress{Step: api.StepConsent})
-		_, err := archive.Backup(ctx, at.token.ID, tokens.Prompt{Act: tokens.ActBackup, Origin: c.Origin, Language: a.lang, Token: at.token})
-		return err
+		})
 	})
 	return errors.Join(err, a.decide(c, journal.Decision{Act: string(tokens.ActBackup), Token: string(at.token.ID)}, err))
 }

@@ -62,7 +62,6 @@ func TestEveryTokenErrorHasAReason(t *testing.T) {
 		tokens.ErrUnsupported, tokens.ErrExists, tokens.ErrInUse, tokens.ErrModuleCrashed, tokens.ErrStorage,
 		tokens.ErrForeignContainer, tokens.ErrSignature, tokens.ErrByteOrder, tokens.ErrKeyboardHeld, tokens.ErrModuleFailed,
 		tokens.ErrOutcomeUnknown,
-		tokens.ErrForeignContainer, tokens.ErrSignature, tokens.ErrByteOrder, tokens.ErrKeyboardHeld,
 		tokens.ErrPINExpired, tokens.ErrPINPolicy, tokens.ErrPINNotLocked, tokens.ErrPUKIncorrect, tokens.ErrPUKLocked, tokens.ErrNoCertificate,
 	}
 	require.Len(t, all, len(names), "an error of tokens is missing here or in the table")

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/perosign/pero/api"
 	"github.com/perosign/pero/tokens/p11/testmodule"
@@ -60,6 +61,9 @@ func TestGOSTCardThatFails(t *testing.T) {
 	require.Error(t, err)
 	require.Equal(t, "1", tries())
 	h.window.pin = pin
+	_, err = h.Sign(t.Context(), page, p)
+	refused(t, api.RateLimited, err) // a page that left after a wrong PIN waits like any other
+	h.skip += siteCoolDown + time.Second
 	_, err = h.Sign(t.Context(), page, p)
 	require.NoError(t, err)
 	require.Equal(t, "0", tries())

@@ -1,12 +1,14 @@
 package ceremony
 
 import (
+	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/perosign/pero/agent/journal"
-	"github.com/perosign/pero/api"
 	"github.com/perosign/pero/tokens"
 )
 
@@ -31,7 +33,28 @@ type wrongs struct {
 	times  []time.Time          // of the last hour
 	sites  map[string]time.Time // when a site last led to a wrong PIN
 	closed bool
+	uses   int // of the token by the person, when it was closed to sites
 }
+
+// attempt has act ask for the PIN of a token, if a site may do so now, and counts what the token refused of it before anybody else has a turn.
+func (g *guard) attempt(origin string, token tokens.ID, act func() error) error {
+	if err := g.allow(origin, token); err != nil {
+		return err
+	}
+	err := act()
+	if r := (*tokens.Refused)(nil); origin != "" && errors.As(err, &r) {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.count(g.now(), origin, token, r.Times, g.usesOf(token))
+		return counted{err}
+	}
+	return err
+}
+
+// counted marks an error whose refused PINs are counted.
+type counted struct{ error }
+
+func (c counted) Unwrap() error { return c.error }
 
 // allow says whether a site may ask for the PIN of a token now.
 func (g *guard) allow(origin string, token tokens.ID) error {
@@ -40,7 +63,7 @@ func (g *guard) allow(origin string, token tokens.ID) error {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if err := g.load(false); err != nil {
+	if err := g.load(); err != nil {
 		return err
 	}
 	w := g.tokens[token]
@@ -49,15 +72,15 @@ func (g *guard) allow(origin string, token tokens.ID) error {
 	}
 	if w.closed {
 		// The person may have opened it again from another process.
-		if err := g.load(true); err != nil {
+		uses, err := g.uses(token)
+		if err != nil {
 			return err
 		}
-		if w = g.tokens[token]; w == nil {
-			return nil
-		}
-		if w.closed {
+		if uses <= w.uses {
 			return fmt.Errorf("token %s is closed to sites after %d wrong PINs in an hour: %w", token, wrongPerHour, errRateLimited)
 		}
+		delete(g.tokens, token)
+		return nil
 	}
 	if until := w.sites[origin].Add(siteCoolDown); g.now().Before(until) {
 		return fmt.Errorf("%q waits after a wrong PIN: %w", origin, errRateLimited)
@@ -65,24 +88,39 @@ func (g *guard) allow(origin string, token tokens.ID) error {
 	return nil
 }
 
-// note takes in the end of an act on a token, once it is in the journal.
-func (g *guard) note(origin string, token tokens.ID, reason api.Reason) {
+// note takes in the end of an act, once it is in the journal.
+func (g *guard) note(d journal.Decision, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.read { // else load will find it in the journal
-		g.fold(g.now(), origin, token, reason)
+	if !g.read || errors.As(err, new(counted)) {
+		return // load will find it in the journal, or attempt was quicker
+	}
+	g.fold(g.now(), d, g.usesOf(tokens.ID(d.Token)))
+}
+
+// usesOf is uses for count; a journal that cannot be read opens nothing.
+func (g *guard) usesOf(token tokens.ID) func() int {
+	return func() int {
+		uses, err := g.uses(token)
+		if err != nil {
+			return math.MaxInt
+		}
+		return uses
 	}
 }
 
-// load folds the journal, once or anew.
-func (g *guard) load(anew bool) error {
-	if g.read && !anew {
+// load folds the journal, once.
+func (g *guard) load() error {
+	if g.read {
 		return nil
 	}
-	g.tokens = nil
+	uses := map[string]int{}
 	err := g.records(func(r journal.Record) error {
-		if d := r.Decision; d != nil && d.Token != "" {
-			g.fold(r.Time, d.Origin, tokens.ID(d.Token), api.Reason(d.Result))
+		if d := r.Decision; d != nil {
+			if personal(*d) {
+				uses[d.Token]++
+			}
+			g.fold(r.Time, *d, func() int { return uses[d.Token] })
 		}
 		return nil
 	})
@@ -93,27 +131,47 @@ func (g *guard) load(anew bool) error {
 	return nil
 }
 
-func (g *guard) fold(when time.Time, origin string, token tokens.ID, reason api.Reason) {
-	switch {
-	case origin == "" && reason == journal.OK:
+// uses counts the person's own uses of a token in the journal, by whichever process.
+func (g *guard) uses(token tokens.ID) (count int, err error) {
+	err = g.records(func(r journal.Record) error {
+		if d := r.Decision; d != nil && d.Token == string(token) && personal(*d) {
+			count++
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, storage("read the journal", err)
+	}
+	return count, nil
+}
+
+func personal(d journal.Decision) bool { return d.Origin == "" && d.Result == journal.OK }
+
+// fold takes in one decision. A right PIN after wrong ones counts none of them: the person knows it.
+func (g *guard) fold(when time.Time, d journal.Decision, uses func() int) {
+	switch token := tokens.ID(d.Token); {
+	case token == "":
+	case personal(d):
 		delete(g.tokens, token)
-	case origin != "" && (reason == api.PINIncorrect || reason == api.PUKIncorrect):
-		if g.tokens == nil {
-			g.tokens = map[tokens.ID]*wrongs{}
-		}
-		w := g.tokens[token]
-		if w == nil {
-			w = &wrongs{sites: map[string]time.Time{}}
-			g.tokens[token] = w
-		}
-		w.sites[origin] = when
-		recent := w.times[:0]
-		for _, t := range w.times {
-			if when.Sub(t) < time.Hour {
-				recent = append(recent, t)
-			}
-		}
-		w.times = append(recent, when)
-		w.closed = w.closed || len(w.times) >= wrongPerHour
+	case d.Origin != "" && d.Tries > 0:
+		g.count(when, d.Origin, token, d.Tries, uses)
+	}
+}
+
+// count notes PINs that a token refused for a site; g.mu is held. uses tells how often the person has used the token so far.
+func (g *guard) count(when time.Time, origin string, token tokens.ID, times int, uses func() int) {
+	if g.tokens == nil {
+		g.tokens = map[tokens.ID]*wrongs{}
+	}
+	w := g.tokens[token]
+	if w == nil {
+		w = &wrongs{sites: map[string]time.Time{}}
+		g.tokens[token] = w
+	}
+	w.sites[origin] = when
+	w.times = slices.DeleteFunc(w.times, func(t time.Time) bool { return when.Sub(t) >= time.Hour })
+	w.times = append(w.times, slices.Repeat([]time.Time{when}, times)...)
+	if !w.closed && len(w.times) >= wrongPerHour {
+		w.closed, w.uses = true, uses()
 	}
 }

@@ -131,11 +131,10 @@ func (a *Agent) manage(ctx context.Context, c api.Caller, token string, p tokens
 		if err := a.admit(c); err != nil { // as of openNow
 			return err
 		}
-		if err := a.guard.allow(c.Origin, at.token.ID); err != nil {
-			return err
-		}
-		api.Report(ctx, api.Progress{Step: api.StepConsent})
-		return do(m, p)
+		return a.guard.attempt(c.Origin, at.token.ID, func() error {
+			api.Report(ctx, api.Progress{Step: api.StepConsent})
+			return do(m, p)
+		})
 	})
 	a.events.touch(true)
 	return errors.Join(err, a.decide(c, journal.Decision{Act: string(p.Act), Token: string(at.token.ID)}, err))

@@ -94,13 +94,27 @@ func (a *Agent) sign(ctx context.Context, c api.Caller, p api.SignParams, asWrit
 	if err := a.journal.Reserve(4096 + 200*len(plan.documents)); err != nil {
 		return r, storage("reserve the journal", err)
 	}
-	session, err := a.open(ctx, c, plan.carrier, plan.prompt(c, a.lang))
-	if err != nil {
-		return r, errors.Join(err, a.decide(c, entry, err))
+	var session tokens.Session
+	var results []*result
+	var failures []error
+	sign := func() {
+		results, failures = a.signAll(ctx, session, plan)
+		a.logOut(session)
 	}
-	results, failures := a.signAll(ctx, session, plan)
-	if err := session.Close(); err != nil {
-		a.log.Warn("log out", "token", plan.token.ID, "error", err)
+	err = a.line.turn(ctx, c.Origin, func() (err error) {
+		if session, err = a.openNow(ctx, c, plan.carrier, plan.prompt(c, a.lang)); err == nil && plan.asksAgain() {
+			sign()
+		}
+		return err
+	})
+	switch {
+	case err != nil && results == nil && session != nil:
+		a.logOut(session)
+		fallthrough
+	case err != nil && results == nil:
+		return r, errors.Join(err, a.decide(c, entry, err))
+	case results == nil:
+		sign()
 	}
 	err = ctx.Err()
 	failed := slices.DeleteFunc(slices.Clone(failures), func(e error) bool { return e == nil })
@@ -276,6 +290,12 @@ func fingerprint(conn uint64, v any) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
+// asksAgain tells whether further windows may follow the first: then nobody else has a turn before the last document is signed. That a card's key always
+// authenticates is often seen only after the login.
+func (p *signing) asksAgain() bool {
+	return p.always || len(p.documents) > 1 && (p.token.Carrier == tokens.SmartCard || p.token.Carrier == tokens.USBToken)
+}
+
 // prompt is what the person sees: all of the set, and nothing is added to it afterwards.
 func (p *signing) prompt(c api.Caller, lang string) tokens.Prompt {
 	prompt := p.holding.prompt(tokens.ActSign, c, lang)
@@ -316,11 +336,12 @@ func (a *Agent) openNow(ctx context.Context, c api.Caller, at carrier, p tokens.
 	if err := a.admit(c); err != nil {
 		return nil, err
 	}
-	if err := a.guard.allow(c.Origin, at.token.ID); err != nil {
-		return nil, err
-	}
-	api.Report(ctx, api.Progress{Step: api.StepConsent})
-	session, err := at.store.Open(ctx, at.token.ID, p)
+	var session tokens.Session
+	err := a.guard.attempt(c.Origin, at.token.ID, func() (err error) {
+		api.Report(ctx, api.Progress{Step: api.StepConsent})
+		session, err = at.store.Open(ctx, at.token.ID, p)
+		return err
+	})
 	if err != nil {
 		return session, err
 	}

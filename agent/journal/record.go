@@ -46,6 +46,7 @@ type Decision struct {
 	Decision    string   `json:"decision"`            // agreed, refused, or none when nobody was asked or answered
 	Result      string   `json:"result"`              // ok or a reason of the protocol
 	Failed      int      `json:"failed,omitempty"`    // documents that got an error instead of a signature
+	Tries       int      `json:"tries,omitempty"`     // PINs that the token refused in an act that came to nothing
 	HashedBy    string   `json:"hashedBy,omitempty"`  // who made the digests that were signed: agent or token
 }
 

@@ -107,9 +107,15 @@ func (a *attended) ask(ctx context.Context, id tokens.ID, p tokens.Prompt, login
 // attempt is the loop of a secret: what the token says of it is read and admitted before each window, and use is called at most once for
 // each that was typed. Nothing is repeated without a new one from the person.
 func (a *attended) attempt(ctx context.Context, id tokens.ID, p tokens.Prompt, state tokens.PINState,
-	admit func(tokens.Token, tokens.PINState) (tokens.PINState, error), use func(*tokens.PIN, tokens.Prompt) error) error {
+	admit func(tokens.Token, tokens.PINState) (tokens.PINState, error), use func(*tokens.PIN, tokens.Prompt) error) (err error) {
 	var refused error // what the token said of the last one
-	for wrong := 0; ; {
+	wrong := 0
+	defer func() {
+		if err != nil && wrong > 0 {
+			err = &tokens.Refused{Times: wrong, Err: err}
+		}
+	}()
+	for {
 		token, err := a.token(ctx, id)
 		if err != nil {
 			return err

@@ -52,7 +52,10 @@ type failure struct {
 func (f *failure) Error() string { return f.text }
 func (f *failure) Unwrap() error { return f.is }
 
-const longestFailure = 1 << 10 // octets of an error's text; a module's message is not trusted to be short
+const (
+	longestFailure = 1 << 10 // octets of an error's text; a module's message is not trusted to be short
+	mostRefused    = 1 << 10 // secrets of one act
+)
 
 func encodeFailure(err error) []byte {
 	code := 0
@@ -63,20 +66,32 @@ func encodeFailure(err error) []byte {
 		}
 	}
 	text := err.Error()
+	var refused *tokens.Refused
+	times := 0
+	if errors.As(err, &refused) {
+		times = refused.Times
+	}
 	var e encoder
 	e.number(int64(code))
+	e.number(int64(times))
 	e.text(text[:min(len(text), longestFailure)])
 	return e.b
 }
 
 func decodeFailure(body []byte) (error, error) {
 	d := decoder{b: body}
-	code, text := d.number(), d.text()
+	code, times, text := d.number(), d.number(), d.text()
+	if times < 0 || times > mostRefused {
+		d.fail("count")
+	}
 	if code < 0 || code >= int64(len(failures)) {
 		d.fail("code")
 	}
 	if err := d.done(); err != nil {
 		return nil, err
+	}
+	if times > 0 {
+		return &tokens.Refused{Times: int(times), Err: &failure{text, failures[code]}}, nil
 	}
 	return &failure{text, failures[code]}, nil
 }

@@ -169,6 +169,7 @@ func (a *attended) atPad(ctx context.Context, p tokens.Prompt, do func() error) 
 		personBusy(ctx, true)
 		defer personBusy(ctx, false)
 	}
+	loginBegins(ctx)
 	return do()
 }
 

@@ -76,8 +76,15 @@ func (s *session) again(ctx context.Context) (*tokens.PIN, error) {
 }
 
 // Sign asks the person once more when the token refused the PIN of just this signature.
-func (s *session) Sign(ctx context.Context, key tokens.KeyID, alg tokens.Algorithm, digest []byte) ([]byte, error) {
+func (s *session) Sign(ctx context.Context, key tokens.KeyID, alg tokens.Algorithm, digest []byte) (signature []byte, err error) {
 	var refused error
+	defer func() {
+		if err != nil && refused != nil {
+			s.person.Lock()
+			defer s.person.Unlock()
+			err = &tokens.Refused{Times: s.wrong, Err: err}
+		}
+	}()
 	for {
 		before := s.count()
 		signature, err := s.Session.Sign(ctx, key, alg, digest)
