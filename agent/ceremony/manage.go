@@ -120,7 +120,10 @@ func (a *Agent) manage(ctx context.Context, c api.Caller, token string, p tokens
 	if !ok {
 		return fmt.Errorf("token %q: %w", at.token.Label, tokens.ErrUnsupported)
 	}
-	if !at.token.Writable && at.token.State != tokens.Unreadable {
+	switch {
+	case p.Act == tokens.ActInitialize && !at.token.Erasable:
+		return fmt.Errorf("token %q: %w", at.token.Label, tokens.ErrUnsupported)
+	case p.Act == tokens.ActImport && !at.token.Writable && at.token.State != tokens.Unreadable:
 		return fmt.Errorf("token %q: %w", at.token.Label, tokens.ErrReadOnly)
 	}
 	if err := a.journal.Reserve(0); err != nil {

@@ -22,7 +22,7 @@ type card struct {
 
 func newCard() *card {
 	return &card{
-		token: tokens.Token{ID: "0123456789abcdef0123456789abcdef", Module: "card", Label: "Card", State: tokens.Ready, MinPIN: 4, MaxPIN: 8,
+		token: tokens.Token{ID: "0123456789abcdef0123456789abcdef", Module: "card", Label: "Card", State: tokens.Ready, Erasable: true, MinPIN: 4, MaxPIN: 8,
 			Algorithms: []tokens.KeyAlgorithm{tokens.ECP256}},
 		right: "1234", left: 3, changed: make(chan tokens.Event, 1),
 	}

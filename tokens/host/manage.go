@@ -63,6 +63,9 @@ func (a *attended) Initialize(ctx context.Context, id tokens.ID, p tokens.Prompt
 	if p.Token, err = a.token(ctx, id); err != nil {
 		return made, err
 	}
+	if !p.Token.Erasable {
+		return made, unmanaged("initialize")
+	}
 	for _, sure := range []bool{false, true} {
 		if err := a.window.Confirm(ctx, p, tokens.PINState{Sure: sure}); err != nil {
 			return made, err

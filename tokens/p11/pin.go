@@ -11,7 +11,8 @@ import (
 	"github.com/perosign/pero/tokens"
 )
 
-// ChangePIN makes one C_SetPIN in a public session: old is tried by it and by nothing before (v2.40, section 5.5).
+// ChangePIN makes one C_SetPIN in a public session: old is tried by it and by nothing before (v2.40, section 5.5). A library that wants a login first (NSS)
+// says so without a look at old; then the login is the one try.
 func (m *Module) ChangePIN(ctx context.Context, id tokens.ID, old, pin *tokens.PIN) error {
 	return m.alone(ctx, id, "change the PIN", func(ctx *pkcs11.Ctx, at slot) error {
 		switch at.token.State {
@@ -20,7 +21,17 @@ func (m *Module) ChangePIN(ctx context.Context, id tokens.ID, old, pin *tokens.P
 		case tokens.PINLocked:
 			return tokens.ErrPINLocked
 		}
-		return m.public(ctx, at, func(h pkcs11.SessionHandle) error { return refusedPIN(m.setPIN(h, old, pin)) })
+		return m.public(ctx, at, func(h pkcs11.SessionHandle) error {
+			err := m.setPIN(h, old, pin)
+			if is(err, pkcs11.CKR_USER_NOT_LOGGED_IN) {
+				if err := login(ctx, h, pkcs11.CKU_USER, old); err != nil {
+					return err
+				}
+				defer ctx.Logout(h)
+				err = m.setPIN(h, old, pin)
+			}
+			return refusedPIN(err)
+		})
 	})
 }
 

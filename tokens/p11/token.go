@@ -123,6 +123,7 @@ func (m *Module) read(ctx *pkcs11.Ctx, number uint) (slot, bool) {
 	if s.info.Flags&pkcs11.CKF_TOKEN_INITIALIZED == 0 && m.quirks.FreeSlot {
 		return s, false
 	}
+	protected := s.info.Flags&pkcs11.CKF_WRITE_PROTECTED != 0
 	t := tokens.Token{
 		Module:       m.cfg.Name,
 		Label:        text(s.info.Label),
@@ -131,10 +132,11 @@ func (m *Module) read(ctx *pkcs11.Ctx, number uint) (slot, bool) {
 		SerialNumber: text(s.info.SerialNumber),
 		Reader:       name,
 		State:        state(s.info.Flags),
-		Writable:     s.info.Flags&pkcs11.CKF_WRITE_PROTECTED == 0 && !cards.Cannot(m.library, s.info.ManufacturerID, "write"),
+		Writable:     !protected && !cards.Cannot(m.library, s.info.ManufacturerID, "write"),
 		PINPad:       s.info.Flags&pkcs11.CKF_PROTECTED_AUTHENTICATION_PATH != 0,
 		MinPIN:       length(s.info.MinPinLen),
 		MaxPIN:       length(s.info.MaxPinLen),
+		Erasable:     !protected && !cards.Cannot(m.library, s.info.ManufacturerID, "initialize"),
 		ToBeChanged:  s.info.Flags&pkcs11.CKF_USER_PIN_TO_BE_CHANGED != 0,
 		Algorithms:   m.algorithms(ctx, number),
 	}
@@ -142,7 +144,9 @@ func (m *Module) read(ctx *pkcs11.Ctx, number uint) (slot, bool) {
 	if known := cards.NewPINOf(t.Manufacturer, t.Model); known != (cards.NewPIN{}) {
 		t.NewPIN = tokens.PINPolicy{Min: known.Min, Max: known.Max, Digits: known.Alphabet == "digits"}
 	}
-	t.Reset, t.ResetState = tokens.SOPIN, officerState(s.info.Flags)
+	if !cards.Cannot(m.library, s.info.ManufacturerID, "reset") {
+		t.Reset, t.ResetState = tokens.SOPIN, officerState(s.info.Flags)
+	}
 	if m.quirks.Unblock == "set_pin" && t.State != tokens.PINNotSet && t.State != tokens.Uninitialized {
 		t.Reset, t.ResetState = tokens.PUK, tokens.Ready // nothing is told of a PUK
 	}
