@@ -36,7 +36,7 @@ func (w words) sheet(p tokens.Prompt, s tokens.PINState) *sheet.Sheet {
 	return made
 }
 
-// finalSheet is the page before the last try.
+// finalSheet is the page before the last try, or before what cannot be taken back.
 func (w words) finalSheet(p tokens.Prompt, consequence string) *sheet.Sheet {
 	made := &sheet.Sheet{Act: consequence, Hints: w.hints()}
 	made.Lines, made.Notes = named(w.token(p))

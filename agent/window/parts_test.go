@@ -54,7 +54,7 @@ func TestASheetSaysEverything(t *testing.T) {
 					}
 					require.Contains(t, all, "\n"+line+"\n", "%s %s", lang, p.Act)
 				}
-				require.Len(t, made.List.Items, len(p.Documents)+len(p.Subject))
+				require.Len(t, made.List.Items, len(p.Documents)+len(p.Subject)+len(p.Lost))
 				for i := range p.Documents {
 					require.Equal(t, "SHA-256 "+strings.TrimSpace(strings.Repeat("abababab ", 16)), made.List.Items[i].Digest)
 				}

@@ -84,7 +84,7 @@ func (w *Window) Confirm(ctx context.Context, p tokens.Prompt, s tokens.PINState
 	return w.ask(ctx, func(a asker) error {
 		return agree(ctx, a, w.marked(a, p, func(room int) []page {
 			if s.Sure {
-				return w.words(p).sure(p)
+				return w.words(p).sure(p, room)
 			}
 			if s.FinalTry {
 				return w.words(p).finalTry(p, s, room)

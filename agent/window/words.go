@@ -91,10 +91,14 @@ func (w words) finalTry(p tokens.Prompt, s tokens.PINState, room int) []page {
 }
 
 // sure gives the second question before what cannot be taken back.
-func (w words) sure(p tokens.Prompt) []page {
-	last := page{title: w.Say("window.title"), text: join([]string{w.Say("window.sure." + string(p.Act))}, w.token(p)), ok: w.Say("window.ok.sure"),
+func (w words) sure(p tokens.Prompt, room int) []page {
+	consequence := w.Say("window.sure." + string(p.Act))
+	last := page{title: w.Say("window.title"), text: join([]string{consequence}, w.token(p)), ok: w.Say("window.ok.sure"),
 		cancel: w.Say("window.cancel"), yesWord: w.Say("window.ask.yesword")}
 	last.tell = w.Say("window.ask.yes", locale.Values{"OK": last.ok, "Cancel": last.cancel})
+	if room == inParts {
+		last.text, last.sheet = "", w.finalSheet(p, consequence)
+	}
 	return []page{last}
 }
 

@@ -256,8 +256,8 @@ func TestWhatAPersonReadsOfPINs(t *testing.T) {
 	require.Contains(t, first.text, "This will be gone for good:\nthe key “K”\nthe certificate of Ivan, issued by CA, until 2027-11-21\n")
 	require.Contains(t, first.text, "New name: “anew”")
 	require.Contains(t, first.text, "Every key and certificate on the token will be erased")
-	require.Contains(t, w.sure(p)[0].text, "there is no way back")
-	require.Equal(t, "Erase everything", w.sure(p)[0].ok)
+	require.Contains(t, w.sure(p, 0)[0].text, "there is no way back")
+	require.Equal(t, "Erase everything", w.sure(p, 0)[0].ok)
 
 	p.Act, p.Lost, p.Token.ToBeChanged = tokens.ActSign, nil, true
 	require.Contains(t, last(tokens.PINState{}).text, "wants it changed")
