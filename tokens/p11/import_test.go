@@ -102,7 +102,7 @@ func TestImportLeavesNothingHalfDone(t *testing.T) {
 		want     error
 	}{
 		"no keys taken":            {[]string{"import 0"}, tokens.ErrUnsupported},
-		"certificate not kept":     {[]string{"torn 9"}, tokens.ErrStorage},
+		"certificate not kept":     {[]string{"torn 9"}, tokens.ErrModuleFailed},
 		"no room":                  {[]string{"fail C_CreateObject 0x31"}, tokens.ErrFull},
 		"a key that does not sign": {[]string{"fail C_SignInit 0x63"}, tokens.ErrUnsupported},
 	} {
