@@ -4,14 +4,18 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/api"
+	"github.com/perosign/pero/tokens/p11/testmodule"
 	"github.com/perosign/pero/tokens/testbench"
 	"github.com/perosign/pero/tokens/testbench/piv"
+	"github.com/perosign/pero/tokens/tokentest"
 )
 
 // table is a house with a card reader.
@@ -181,6 +185,68 @@ func TestCardServiceRestarted(t *testing.T) {
 	b.works(t, again, "Petrov Petr")
 	b.readers.Insert(t, 0, card)
 	b.works(t, card, "Ivanov Ivan")
+}
+
+// The reader itself is pulled out, card and all, and put in again.
+func TestReaderReplugged(t *testing.T) {
+	b := newTable(t)
+	card := piv.New("Ivanov Ivan")
+	_, c := b.insert(t, 0, card, "Ivanov Ivan")
+	b.answer("after " + b.home + "/unplugged pin " + piv.PIN)
+	result := make(chan error, 1)
+	go func() {
+		_, err := sign(context.Background(), b.page, c.ID)
+		result <- err
+	}()
+	require.Eventually(t, func() bool { return len(b.asked()) == 1 }, patience, tick)
+	b.readers.Unplug()
+	touch(t, b.home+"/unplugged")
+	err := <-result
+	require.Contains(t, []string{"token_removed", "token_not_found"}, reasonOf(err), "%v", err)
+	require.Zero(t, card.Count(piv.Verify))
+	b.readers.Plug()
+	b.readers.Insert(t, 1, card)
+	b.works(t, card, "Ivanov Ivan")
+}
+
+// A card is pulled out while it makes a key, before and after the key is there. The application goes on when it is back: with one key, and the person asked anew.
+func TestCardPulledOutWhileAKeyIsMade(t *testing.T) {
+	for name, fault := range map[string]string{"before it is there": "hang C_GenerateKeyPair", "after it is there": "hangafter C_GenerateKeyPair"} {
+		t.Run(name, func(t *testing.T) {
+			h, library := counted(t, "key none")
+			page := h.page(origin)
+			params := api.EnrollParams{Token: h.token(page, "Test token", there).ID, Key: api.KeyParams{Algorithm: "ec-p256"}, Subject: api.Subject{CommonName: "Ivanov Ivan"}, RequestID: "once"}
+			testmodule.Control(t, library, "key none", fault)
+			h.answer("pin 1234")
+			result := make(chan error, 1)
+			go func() {
+				_, err := page.BeginEnrollment(context.Background(), me, params)
+				result <- err
+			}()
+			require.Eventually(t, func() bool { return testmodule.Calls(t, library, "C_GenerateKeyPair") == 1 }, patience, tick)
+			testmodule.Control(t, library, "key none", fault, "present 0")
+			err := <-result
+			require.Contains(t, []string{"token_removed", "module_crashed"}, reasonOf(err), "%v", err)
+
+			testmodule.Control(t, library, "key none")
+			h.token(page, "Test token", there)
+			h.answer("pin 1234")
+			begun, err := page.BeginEnrollment(t.Context(), me, params)
+			require.NoError(t, err)
+			request, err := signature.ParseCSR(begun.CSR)
+			require.NoError(t, err)
+			done, err := page.CompleteEnrollment(t.Context(), me, api.CompleteParams{Enrollment: begun.Enrollment, Certificates: [][]byte{tokentest.NewAuthority(t).Issue(t, request.Public, "Ivanov Ivan")}})
+			require.NoError(t, err)
+			require.True(t, done.Certificate.HasPrivateKey)
+			objects, err := os.ReadDir(library + ".control.objects")
+			require.NoError(t, err)
+			require.Len(t, objects, 3, "one pair of keys and one certificate")
+			h.answer("pin 1234")
+			r, err := sign(t.Context(), page, done.Certificate.ID)
+			require.NoError(t, err)
+			verify(t, done.Certificate, r.Results[0].Signature)
+		})
+	}
 }
 
 // Another program connects to the card in exclusive mode: it is said that the card is there and in use, and no PIN is asked for. When that

@@ -29,12 +29,35 @@ func NewReaders(t T) *Readers {
 	t.Helper()
 	Need(t)
 	r := &Readers{t: t, folder: t.TempDir()}
-	conf := fmt.Sprintf("FRIENDLYNAME \"Virtual PCD\"\nDEVICENAME /dev/null:%#x\nLIBPATH %s\nCHANNELID %#x\n", firstPort, vpcd, firstPort)
-	if err := os.WriteFile(filepath.Join(r.folder, "reader.conf"), []byte(conf), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	r.configure(plugged)
 	r.Start()
 	return r
+}
+
+// plugged is the configuration with the readers (reader.conf(5)).
+var plugged = fmt.Sprintf("FRIENDLYNAME \"Virtual PCD\"\nDEVICENAME /dev/null:%#x\nLIBPATH %s\nCHANNELID %#x\n", firstPort, vpcd, firstPort)
+
+func (r *Readers) configure(text string) {
+	r.t.Helper()
+	if err := os.WriteFile(filepath.Join(r.folder, "reader.conf"), []byte(text), 0o600); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// Unplug takes the readers away, with the cards in them. pcscd takes a serial reader for present as long as it runs, so it is started anew.
+func (r *Readers) Unplug() {
+	r.t.Helper()
+	r.Stop()
+	r.configure("")
+	r.Start()
+}
+
+// Plug gives them back, empty.
+func (r *Readers) Plug() {
+	r.t.Helper()
+	r.Stop()
+	r.configure(plugged)
+	r.Start()
 }
 
 // Start starts pcscd, which was stopped.
