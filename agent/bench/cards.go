@@ -238,7 +238,7 @@ func eachModule(ctx context.Context, s *scene, readers *testbench.Readers) (rows
 		key   string // CKA_ID; "" for the only one
 		count int
 	}{
-		{testbench.SoftHSM(s), "", 500}, {testbench.NSS(s), "", 500}, {testbench.OpenCryptoki(s), "", 100}, {testbench.TPM(s), "", 50}, {testbench.GOST(s), "", 50}, {testbench.PIV(s, readers), "01", 15},
+		{testbench.SoftHSM(s), "", 500}, {testbench.NSS(s), "", 500}, {testbench.OpenCryptoki(s), "", 100}, {testbench.TPM(s), "", 50}, {testbench.GOST(s), "", 50}, {testbench.PIV(s, readers, 0), "01", 15},
 	} {
 		page := agentOf(ctx, s, c.Carrier)
 		certificate := certificateOn(ctx, s, page, c.Carrier)

@@ -75,6 +75,7 @@ type Agent struct {
 	logins  logins
 	events  hub
 	places  places
+	trouble trouble
 	naming  sync.Mutex // one enrolment at a time is looked up or entered by its requestId
 	working map[string]chan struct{}
 }

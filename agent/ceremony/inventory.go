@@ -100,7 +100,7 @@ func ask[T any](ctx context.Context, a *Agent, f func(carrier) ([]T, error)) ([]
 	found := make([]bool, len(a.stores))
 	each(len(a.stores), func(i int) {
 		list, err := a.stores[i].Tokens(ctx)
-		if errs[i] = err; err != nil {
+		if errs[i] = err; a.trouble.news(i, err) {
 			a.log.Warn("a store does not answer", "store", i, "error", err)
 		}
 		found[i] = len(list) > 0
@@ -124,6 +124,24 @@ func ask[T any](ctx context.Context, a *Agent, f func(carrier) ([]T, error)) ([]
 		}
 	}
 	return slices.Concat(lists...), nil
+}
+
+// trouble remembers what each store failed with last: a module without its device says the same at each listing, and is logged once.
+type trouble struct {
+	mu   sync.Mutex
+	last map[int]string
+}
+
+// news tells whether an error of a store is another than before.
+func (t *trouble) news(store int, err error) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.last == nil {
+		t.last = map[int]string{}
+	}
+	before := t.last[store]
+	t.last[store] = fmt.Sprint(err)
+	return err != nil && before != t.last[store]
 }
 
 // carrier finds a token by its id.

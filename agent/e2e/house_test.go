@@ -71,7 +71,12 @@ func newHouse(t *testing.T, carriers ...testbench.Carrier) *house {
 	h.config = filepath.Join(h.home, "pero.toml")
 	pinentry := filepath.Join(h.windows, "pinentry")
 	text := fmt.Sprintf("listen = %q\n[window]\npinentry = %q\ndialog = %q\n[sites]\nallow = [%q]\n", h.listen, pinentry, pinentry, origin)
+	named := map[string]bool{}
 	for _, c := range carriers {
+		if named[c.Name] {
+			continue // two tokens of one module
+		}
+		named[c.Name] = true
 		text += fmt.Sprintf("[[modules]]\nname = %q\npath = %q\nparameters = %q\n", c.Name, c.Path, c.Parameters)
 	}
 	require.NoError(t, os.WriteFile(h.config, []byte(text), 0o600))

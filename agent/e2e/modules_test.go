@@ -14,7 +14,7 @@ import (
 	"github.com/perosign/pero/tokens/tokentest"
 )
 
-// One agent has every module of the bench loaded at once, and works with each.
+// One agent has every module of the bench loaded at once, one of them with two cards in two readers, and works with each token.
 func TestEveryModuleAtOnce(t *testing.T) {
 	carriers := testbench.All(t)
 	h := newHouse(t, carriers...)

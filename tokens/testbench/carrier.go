@@ -44,7 +44,7 @@ func All(t T) []Carrier {
 	t.Helper()
 	Need(t)
 	readers := NewReaders(t)
-	return []Carrier{SoftHSM(t), PIV(t, readers), TPM(t), NSS(t), OpenCryptoki(t), GOST(t)}
+	return []Carrier{SoftHSM(t), PIV(t, readers, 0), PIV(t, readers, 1), TPM(t), NSS(t), OpenCryptoki(t), GOST(t)}
 }
 
 // SoftHSM makes a soft token of SoftHSM.
@@ -63,12 +63,12 @@ func SoftHSM(t T) Carrier {
 	return c
 }
 
-// PIV puts a virtual card into the first reader, for OpenSC.
-func PIV(t T, readers *Readers) Carrier {
+// PIV puts a virtual card into a reader, 0 or 1, for OpenSC.
+func PIV(t T, readers *Readers, reader int) Carrier {
 	t.Helper()
-	card := piv.New("Ivanov Ivan")
-	inserted := readers.Insert(t, 0, card)
-	return Carrier{Name: "OpenSC", Path: OpenSCLibrary, Library: "OpenSC Project", Maker: "piv_II", Label: "Ivanov Ivan", Change: inserted.Remove}
+	holder := []string{"Ivanov Ivan", "Petrov Petr"}[reader]
+	inserted := readers.Insert(t, reader, piv.New(holder))
+	return Carrier{Name: "OpenSC", Path: OpenSCLibrary, Library: "OpenSC Project", Maker: "piv_II", Label: holder, Change: inserted.Remove}
 }
 
 // GOST builds the test module: a token with GOST, EC and RSA keys.

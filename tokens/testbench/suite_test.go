@@ -43,7 +43,7 @@ func open(t *testing.T, c testbench.Carrier, person *tokentest.Person) *host.Sto
 func TestSuite(t *testing.T) {
 	testbench.Need(t)
 	readers := testbench.NewReaders(t)
-	piv := func(t testbench.T) testbench.Carrier { return testbench.PIV(t, readers) }
+	piv := func(t testbench.T) testbench.Carrier { return testbench.PIV(t, readers, 0) }
 	for name, prepare := range map[string]func(testbench.T) testbench.Carrier{
 		"SoftHSM": testbench.SoftHSM, "PIV": piv, "TPM": testbench.TPM, "NSS": testbench.NSS, "opencryptoki": testbench.OpenCryptoki, "GOST": testbench.GOST,
 	} {

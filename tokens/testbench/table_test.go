@@ -35,7 +35,7 @@ func TestTableOfWhatWasSeen(t *testing.T) {
 		prepare func(testbench.T) testbench.Carrier
 	}{
 		{"SoftHSM", testbench.SoftHSM},
-		{"PIV card by OpenSC", func(t testbench.T) testbench.Carrier { return testbench.PIV(t, readers) }},
+		{"PIV card by OpenSC", func(t testbench.T) testbench.Carrier { return testbench.PIV(t, readers, 0) }},
 		{"TPM by tpm2-pkcs11", testbench.TPM},
 		{"NSS softokn", testbench.NSS},
 		{"opencryptoki's soft token", testbench.OpenCryptoki},
