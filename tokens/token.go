@@ -66,6 +66,7 @@ type Token struct {
 	MinPIN       int  // octets, 0 when unknown
 	MaxPIN       int  // octets, 0 when unknown
 	NewPIN       PINPolicy
+	Protected    bool   // CKF_WRITE_PROTECTED: nothing of it can be changed, its PIN neither
 	Erasable     bool   // it can be erased and named (Manager.Initialize)
 	ToBeChanged  bool   // CKF_USER_PIN_TO_BE_CHANGED: the PIN is the one that the token was handed out with
 	Reset        Secret // what sets the PIN without knowing it: SOPIN or PUK; "" for a carrier whose PIN nobody can set anew

@@ -210,8 +210,13 @@ func (a *Agent) decide(c api.Caller, d journal.Decision, err error) error {
 	if err != nil {
 		reason := reasonOf(err)
 		d.Result = string(reason)
-		if r := (*tokens.Refused)(nil); errors.As(err, &r) {
-			d.Tries = r.Times
+		if r := (*tokens.Refused)(nil); d.Tries == 0 && errors.As(err, &r) {
+			if d.Tries = r.Times; !errors.As(err, new(counted)) { // in a signature, after the login
+				a.guard.spent(c.Origin, tokens.ID(d.Token), d.Tries)
+			}
+		}
+		if errors.Is(err, tokens.ErrOutcomeUnknown) {
+			d.Outcome = api.OutcomeUnknown
 		}
 		switch reason {
 		case api.UserCancelled, api.AccessBlocked:
@@ -223,7 +228,7 @@ func (a *Agent) decide(c api.Caller, d journal.Decision, err error) error {
 	if err := a.journal.Decide(d); err != nil {
 		return storage("write the journal", err)
 	}
-	a.guard.note(d, err)
+	a.guard.note(d)
 	return nil
 }
 

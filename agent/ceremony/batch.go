@@ -26,7 +26,7 @@ func (a *Agent) signAll(ctx context.Context, session tokens.Session, p *signing)
 		return results, errs
 	}
 	workers := min(signingWorkers, len(p.documents))
-	if p.always {
+	if p.asksAgain() {
 		workers = 1 // the windows for the PINs come one after the other
 	}
 	var (
@@ -51,8 +51,12 @@ func (a *Agent) signAll(ctx context.Context, session tokens.Session, p *signing)
 				stop = ctx.Err()
 			}
 			err := stop
-			if errors.Is(err, tokens.ErrOutcomeUnknown) {
-				err = fmt.Errorf("not tried: %w", tokens.ErrModuleCrashed) // of this document it is known
+			if errors.Is(err, tokens.ErrOutcomeUnknown) { // of this document it is known
+				cause := tokens.ErrModuleCrashed
+				if errors.Is(err, tokens.ErrRemoved) {
+					cause = tokens.ErrRemoved
+				}
+				err = fmt.Errorf("not tried: %w", cause)
 			}
 			if err == nil {
 				err = a.signOne(ctx, batches[p.documents[i].hash], p, &p.documents[i], results[i])

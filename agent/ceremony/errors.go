@@ -52,7 +52,6 @@ var reasons = []struct {
 	{tokens.ErrExists, api.Conflict},
 	{tokens.ErrInUse, api.Conflict},
 	{tokens.ErrModuleCrashed, api.ModuleCrashed},
-	{tokens.ErrOutcomeUnknown, api.ModuleCrashed}, // it stands beside the other
 	{tokens.ErrModuleFailed, api.TokenFailed},
 	{tokens.ErrStorage, api.StorageFailed},
 	{tokens.ErrForeignContainer, api.ContainerForeign},
@@ -77,6 +76,7 @@ var reasons = []struct {
 	{syscall.EIO, api.StorageFailed},
 	{context.DeadlineExceeded, api.TimedOut},
 	{context.Canceled, api.UserCancelled},
+	{tokens.ErrOutcomeUnknown, api.ModuleCrashed}, // it stands beside another
 }
 
 // reasonOf says what a page is told of an error.
@@ -129,6 +129,9 @@ func (a *Agent) worded(err error) *api.Error {
 		out.Message = a.words.Say("errors.keyboard_held")
 	case errors.Is(err, tokens.ErrOutcomeUnknown):
 		out.Message, out.Outcome = a.words.Say("errors.outcome_unknown"), api.OutcomeUnknown
+		if errors.Is(err, tokens.ErrRemoved) {
+			out.Message = a.words.Say("errors.removed_unknown")
+		}
 	case errors.Is(err, tokens.ErrPINNotLocked):
 		out.Message = a.words.Say("errors.pin_not_locked")
 	}

@@ -42,10 +42,8 @@ func (g *guard) attempt(origin string, token tokens.ID, act func() error) error 
 		return err
 	}
 	err := act()
-	if r := (*tokens.Refused)(nil); origin != "" && errors.As(err, &r) {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		g.count(g.now(), origin, token, r.Times, g.usesOf(token))
+	if r := (*tokens.Refused)(nil); errors.As(err, &r) {
+		g.spent(origin, token, r.Times)
 		return counted{err}
 	}
 	return err
@@ -55,6 +53,16 @@ func (g *guard) attempt(origin string, token tokens.ID, act func() error) error 
 type counted struct{ error }
 
 func (c counted) Unwrap() error { return c.error }
+
+// spent counts PINs that a token refused for a site. What the journal says of them later is for the next start.
+func (g *guard) spent(origin string, token tokens.ID, times int) {
+	if origin == "" || times == 0 {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.count(g.now(), origin, token, times, g.usesOf(token))
+}
 
 // allow says whether a site may ask for the PIN of a token now.
 func (g *guard) allow(origin string, token tokens.ID) error {
@@ -88,14 +96,13 @@ func (g *guard) allow(origin string, token tokens.ID) error {
 	return nil
 }
 
-// note takes in the end of an act, once it is in the journal.
-func (g *guard) note(d journal.Decision, err error) {
+// note takes in the person's own use of a token, once it is in the journal. What a site spent is counted already.
+func (g *guard) note(d journal.Decision) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if !g.read || errors.As(err, new(counted)) {
-		return // load will find it in the journal, or attempt was quicker
+	if g.read && personal(d) { // else load will find it
+		delete(g.tokens, tokens.ID(d.Token))
 	}
-	g.fold(g.now(), d, g.usesOf(tokens.ID(d.Token)))
 }
 
 // usesOf is uses for count; a journal that cannot be read opens nothing.

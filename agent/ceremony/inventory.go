@@ -126,22 +126,22 @@ func ask[T any](ctx context.Context, a *Agent, f func(carrier) ([]T, error)) ([]
 	return slices.Concat(lists...), nil
 }
 
-// trouble remembers what each store failed with last: a module without its device says the same at each listing, and is logged once.
+// trouble remembers which stores fail: a module without its device does at each listing, and is logged once.
 type trouble struct {
-	mu   sync.Mutex
-	last map[int]string
+	mu    sync.Mutex
+	fails map[int]bool
 }
 
-// news tells whether an error of a store is another than before.
+// news tells whether a store fails that did not before.
 func (t *trouble) news(store int, err error) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.last == nil {
-		t.last = map[int]string{}
+	if t.fails == nil {
+		t.fails = map[int]bool{}
 	}
-	before := t.last[store]
-	t.last[store] = fmt.Sprint(err)
-	return err != nil && before != t.last[store]
+	before := t.fails[store]
+	t.fails[store] = err != nil
+	return err != nil && !before
 }
 
 // carrier finds a token by its id.

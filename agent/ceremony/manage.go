@@ -121,6 +121,8 @@ func (a *Agent) manage(ctx context.Context, c api.Caller, token string, p tokens
 		return fmt.Errorf("token %q: %w", at.token.Label, tokens.ErrUnsupported)
 	}
 	switch {
+	case at.token.Protected:
+		return fmt.Errorf("token %q: %w", at.token.Label, tokens.ErrReadOnly)
 	case p.Act == tokens.ActInitialize && !at.token.Erasable:
 		return fmt.Errorf("token %q: %w", at.token.Label, tokens.ErrUnsupported)
 	case p.Act == tokens.ActImport && !at.token.Writable && at.token.State != tokens.Unreadable:
@@ -136,7 +138,11 @@ func (a *Agent) manage(ctx context.Context, c api.Caller, token string, p tokens
 		}
 		return a.guard.attempt(c.Origin, at.token.ID, func() error {
 			api.Report(ctx, api.Progress{Step: api.StepConsent})
-			return do(m, p)
+			err := do(m, p)
+			if r := (*tokens.Refused)(nil); p.Act == tokens.ActResetPIN && errors.As(err, &r) {
+				r.Times = max(r.Times, wrongPerHour) // a PUK that is used up ends a card: one wrong one is all that sites may cost
+			}
+			return err
 		})
 	})
 	a.events.touch(true)

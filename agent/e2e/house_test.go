@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -208,6 +209,8 @@ func sign(ctx context.Context, page *api.Client, certificate string) (api.SignRe
 
 // reasonOf gives what a page is told of a failure.
 func reasonOf(err error) string {
-	reason, _, _ := strings.Cut(fmt.Sprint(err), ":")
-	return strings.TrimSpace(reason)
+	if e := (*api.Error)(nil); errors.As(err, &e) {
+		return string(e.Reason)
+	}
+	return ""
 }

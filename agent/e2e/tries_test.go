@@ -117,6 +117,31 @@ func TestFiftySitesAtOnce(t *testing.T) {
 	require.Equal(t, 5, testmodule.Calls(t, library, "C_Login"))
 }
 
+// A page that leaves after a wrong PIN, when the window has just said so, has spent that try like any other.
+func TestPageThatLeavesAfterAWrongPIN(t *testing.T) {
+	h, library := counted(t, "tries 10")
+	page := h.page(origin)
+	c := certificates(t, page, h.token(page, "Test token", there).ID)[0]
+	h.answer("pin 9999", "hang")
+	leaving := h.page(origin)
+	ctx, leave := context.WithCancel(t.Context())
+	result := make(chan error, 1)
+	go func() {
+		_, err := sign(ctx, leaving, c.ID)
+		result <- err
+	}()
+	require.Eventually(t, func() bool { return len(h.asked()) == 2 }, patience, tick)
+	leave()
+	require.NoError(t, leaving.Close())
+	require.Error(t, <-result)
+	require.Eventually(t, func() bool {
+		_, err := sign(t.Context(), page, c.ID)
+		return reasonOf(err) == "rate_limited"
+	}, patience, tick, "the site waits")
+	require.Len(t, h.asked(), 2)
+	require.Equal(t, 1, testmodule.Calls(t, library, "C_Login"))
+}
+
 func siteOf(i int) string { return fmt.Sprintf("https://site%d.example", i) }
 
 // Before the last try the person is asked once more, and a No costs nothing; the card itself counts.

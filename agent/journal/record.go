@@ -46,7 +46,8 @@ type Decision struct {
 	Decision    string   `json:"decision"`            // agreed, refused, or none when nobody was asked or answered
 	Result      string   `json:"result"`              // ok or a reason of the protocol
 	Failed      int      `json:"failed,omitempty"`    // documents that got an error instead of a signature
-	Tries       int      `json:"tries,omitempty"`     // PINs that the token refused in an act that came to nothing
+	Tries       int      `json:"tries,omitempty"`     // PINs that the token refused, or may have when nobody waited for its word
+	Outcome     string   `json:"outcome,omitempty"`   // unknown: what the token did of it cannot be known
 	HashedBy    string   `json:"hashedBy,omitempty"`  // who made the digests that were signed: agent or token
 }
 

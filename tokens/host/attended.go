@@ -137,8 +137,8 @@ func (a *attended) attempt(ctx context.Context, id tokens.ID, p tokens.Prompt, s
 			return err
 		}
 		refused = err
-		if wrong++; wrong == wrongPINs {
-			return err
+		if wrong++; wrong == wrongPINs || p.Origin != "" && state.Secret != "" {
+			return err // of the secret that saves a token a site may cost one try
 		}
 		state.Wrong = true
 	}

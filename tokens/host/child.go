@@ -44,6 +44,8 @@ type call struct {
 	deadline time.Time // zero: none
 	event    func()    // of a watch
 	person   bool      // a person is being waited for
+	windows  int       // that were opened
+	logins   int       // secrets put to the token
 	acts     bool      // the token may be changed or a PIN counted: without an answer nobody knows whether it was
 }
 
@@ -51,6 +53,17 @@ type answer struct {
 	body []byte
 	err  error
 }
+
+// unanswered is err with the secrets that the token was given and may have refused: nobody will tell.
+func (w *call) unanswered(err error) error {
+	if w.logins > 0 {
+		return &tokens.Refused{Times: w.logins, Err: err}
+	}
+	return err
+}
+
+// mostWindows is how many windows one call may open: a library in the child must not keep the only place at the window for ever.
+const mostWindows = 64
 
 // start runs a child.
 func start(o Options, crashed func(error), ended func()) (*child, error) {
@@ -138,6 +151,9 @@ func (c *child) take(number uint32, k kind, body []byte) error {
 		}
 		limit := w.limit
 		if w.person = person; person {
+			if w.windows++; w.windows > mostWindows {
+				return fmt.Errorf("%d windows in one call: %w", w.windows, errFrame)
+			}
 			limit = c.limits.person + c.limits.login // the child ends its window by itself; this is for one that does not
 		}
 		w.deadline = time.Now().Add(limit)
@@ -145,7 +161,7 @@ func (c *child) take(number uint32, k kind, body []byte) error {
 		if len(body) > 0 {
 			return fmt.Errorf("login with a body: %w", errFrame)
 		}
-		w.acts = true
+		w.acts, w.logins = true, w.logins+1
 	default:
 		return fmt.Errorf("frame of kind %d: %w", k, errFrame)
 	}
@@ -166,12 +182,17 @@ func (c *child) call(ctx context.Context, k kind, limit time.Duration, body []by
 		return a.body, a.err
 	case <-ctx.Done():
 		_ = c.out.write(number, kindCancel, nil)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if w.acts {
+			return nil, w.unanswered(fmt.Errorf("%w: %w", ctx.Err(), tokens.ErrOutcomeUnknown))
+		}
 		return nil, ctx.Err()
 	}
 }
 
 func (c *child) begin(k kind, limit time.Duration, body []byte, event func()) (uint32, *call, error) {
-	w := &call{answer: make(chan answer, 1), limit: limit, event: event, acts: k == kindSign || k == kindGenerate || k == kindInstall || k == kindDelete}
+	w := &call{answer: make(chan answer, 1), limit: limit, event: event, acts: k == kindSign || k == kindGenerate || k == kindInstall || k == kindDelete || k == kindDeleteCertificate}
 	c.mu.Lock()
 	if c.cause != nil || c.stopping {
 		defer c.mu.Unlock()
@@ -258,7 +279,7 @@ func (c *child) fail(err error) {
 	for number, w := range c.calls {
 		delete(c.calls, number)
 		if w.acts {
-			w.answer <- answer{err: fmt.Errorf("%w: %w", err, tokens.ErrOutcomeUnknown)}
+			w.answer <- answer{err: w.unanswered(fmt.Errorf("%w: %w", err, tokens.ErrOutcomeUnknown))}
 		} else {
 			w.answer <- answer{err: err}
 		}
@@ -285,13 +306,19 @@ func (c *child) end(logged <-chan struct{}) {
 	c.ended()
 }
 
-// stop ends the child: it is asked to, and killed when it does not. It does not wait.
+// stop ends the child: it is asked to, and killed when it does not; one that changes a token just now has longer. It does not wait.
 func (c *child) stop() {
 	c.mu.Lock()
 	c.stopping = true
+	grace := c.limits.grace
+	for _, w := range c.calls {
+		if w.acts && !w.person {
+			grace = max(grace, c.limits.close)
+		}
+	}
 	c.mu.Unlock()
 	c.in.Close()
-	time.AfterFunc(c.limits.grace, c.kill)
+	time.AfterFunc(grace, c.kill)
 }
 
 // kill ends the child and its whole process group.

@@ -130,6 +130,7 @@ func encodeToken(e *encoder, t tokens.Token) {
 	e.number(int64(t.NewPIN.Min))
 	e.number(int64(t.NewPIN.Max))
 	e.truth(t.NewPIN.Digits)
+	e.truth(t.Protected)
 	e.truth(t.Erasable)
 	e.truth(t.ToBeChanged)
 	e.text(string(t.Reset))
@@ -146,6 +147,7 @@ func decodeToken(d *decoder) (t tokens.Token) {
 	t.Writable, t.PINPad = d.truth(), d.truth()
 	t.MinPIN, t.MaxPIN = int(d.number()), int(d.number())
 	t.NewPIN = tokens.PINPolicy{Min: int(d.number()), Max: int(d.number()), Digits: d.truth()}
+	t.Protected = d.truth()
 	t.Erasable = d.truth()
 	t.ToBeChanged = d.truth()
 	t.Reset, t.ResetState = tokens.Secret(d.text()), tokens.State(d.text())

@@ -27,7 +27,7 @@ func (a *attended) ChangePIN(ctx context.Context, id tokens.ID, p tokens.Prompt)
 		}
 		return flags(t, s)
 	}, func(old *tokens.PIN, p tokens.Prompt) error {
-		return a.set(ctx, p, &fresh, func(pin *tokens.PIN) error { return m.ChangePIN(ctx, id, old, pin) })
+		return a.set(ctx, p, &fresh, false, func(pin *tokens.PIN) error { return m.ChangePIN(ctx, id, old, pin) })
 	})
 }
 
@@ -50,7 +50,7 @@ func (a *attended) ResetPIN(ctx context.Context, id tokens.ID, p tokens.Prompt) 
 		}
 		return officerFlags(t, s)
 	}, func(by *tokens.PIN, p tokens.Prompt) error {
-		return a.set(ctx, p, &fresh, func(pin *tokens.PIN) error { return m.ResetPIN(ctx, id, by, pin) })
+		return a.set(ctx, p, &fresh, p.Token.Reset == tokens.SOPIN, func(pin *tokens.PIN) error { return m.ResetPIN(ctx, id, by, pin) })
 	})
 }
 
@@ -77,7 +77,7 @@ func (a *attended) Initialize(ctx context.Context, id tokens.ID, p tokens.Prompt
 		if so != nil {
 			chosen.pin = so.Clone()
 		}
-		err := a.set(ctx, p, &chosen, func(so *tokens.PIN) (err error) {
+		err := a.set(ctx, p, &chosen, true, func(so *tokens.PIN) (err error) {
 			made, err = m.Initialize(ctx, id, so, p.Name)
 			return err
 		})
@@ -87,7 +87,7 @@ func (a *attended) Initialize(ctx context.Context, id tokens.ID, p tokens.Prompt
 		p.Token = made
 		fresh := newPIN{state: tokens.PINState{New: true}}
 		defer fresh.wipe()
-		err = a.set(ctx, p, &fresh, func(pin *tokens.PIN) error { return m.ResetPIN(ctx, made.ID, chosen.pin, pin) })
+		err = a.set(ctx, p, &fresh, true, func(pin *tokens.PIN) error { return m.ResetPIN(ctx, made.ID, chosen.pin, pin) })
 		if errors.Is(err, tokens.ErrCancelled) {
 			return nil
 		}
@@ -139,9 +139,10 @@ func (n *newPIN) wipe() {
 	n.pin = nil
 }
 
-// set asks for a new secret, unless one is left of an attempt before, until the token takes it. On a PIN pad it is typed while do waits. When
-// the token counts the refusal of a new secret as a wrong one, it is not asked again.
-func (a *attended) set(ctx context.Context, p tokens.Prompt, n *newPIN, do func(*tokens.PIN) error) error {
+// set asks for a new secret, unless one is left of an attempt before, until the token takes it. On a PIN pad it is typed while do waits. proven says that what
+// the person typed before is not tried once more by another do: an old PIN or a PUK goes to the token in the same call as the new PIN, and which of the two a
+// refusal is about is the library's word alone. When the token counts the refusal of a new secret as a wrong one, it is not asked again either.
+func (a *attended) set(ctx context.Context, p tokens.Prompt, n *newPIN, proven bool, do func(*tokens.PIN) error) error {
 	for {
 		if n.pin == nil && !p.Token.PINPad {
 			var err error
@@ -150,7 +151,7 @@ func (a *attended) set(ctx context.Context, p tokens.Prompt, n *newPIN, do func(
 			}
 		}
 		err := a.atPad(ctx, p, func() error { return do(n.pin) })
-		if !errors.Is(err, tokens.ErrPINPolicy) || p.Token.PINPad {
+		if !errors.Is(err, tokens.ErrPINPolicy) || p.Token.PINPad || !proven {
 			return err
 		}
 		n.wipe()

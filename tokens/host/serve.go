@@ -15,7 +15,8 @@ import (
 
 const (
 	signers       = 16                     // signatures in progress in the module at once
-	lastLogout    = 700 * time.Millisecond // for the window to close and the logout when the parent is gone
+	lastLogout    = 700 * time.Millisecond // for the logout when the parent is gone
+	lastAct       = 10 * time.Second       // for what the library does at that moment
 	readerOctet   = 16 << 10
 	progressEvery = 100 * time.Millisecond
 )
@@ -368,19 +369,25 @@ func (c *server) manage(ctx context.Context, id tokens.ID, p tokens.Prompt) (non
 	return none, fmt.Errorf("act %q: %w", p.Act, errFrame)
 }
 
-// hangUp closes the window and logs out when nobody is there any more to ask for it.
+// hangUp closes the window and logs out when nobody is there any more to ask for it. What changes a PIN or a token at that moment is waited for: the parent
+// knows when that takes too long.
 func (c *server) hangUp() {
-	out := make(chan struct{})
+	finished(c.working.Wait, lastAct)
+	if s := c.current(); s != nil {
+		finished(func() { _ = s.Close() }, lastLogout)
+	}
+}
+
+// finished calls f and returns when it does, or after a while.
+func finished(f func(), while time.Duration) {
+	done := make(chan struct{})
 	go func() {
-		defer close(out)
-		c.working.Wait()
-		if s := c.current(); s != nil {
-			_ = s.Close()
-		}
+		defer close(done)
+		f()
 	}()
 	select {
-	case <-out:
-	case <-time.After(lastLogout):
+	case <-done:
+	case <-time.After(while):
 	}
 }
 

@@ -64,6 +64,7 @@ func (s *session) again(ctx context.Context) (*tokens.PIN, error) {
 		}
 		if pin == nil || fits(len(pin.Bytes()), s.prompt.Token) {
 			s.state.Length, s.state.Wrong = false, false
+			loginBegins(ctx)
 			return pin, nil
 		}
 		pin.Wipe()
@@ -108,14 +109,19 @@ func (s *session) count() int {
 }
 
 // refused reads the token's flags for the next window. An error says that there is none.
-func (s *session) refused(ctx context.Context) error {
-	token, err := s.store.token(ctx, s.id)
-	if err != nil {
-		return err
-	}
+func (s *session) refused(ctx context.Context) (err error) {
+	token, gone := s.store.token(ctx, s.id)
 	s.person.Lock()
 	defer s.person.Unlock()
-	if s.wrong++; s.wrong == wrongPINs {
+	defer func() {
+		if s.over == nil {
+			s.over = err
+		}
+	}()
+	if s.wrong++; gone != nil {
+		return gone
+	}
+	if s.wrong >= wrongPINs {
 		return fmt.Errorf("%d PINs refused: %w", s.wrong, tokens.ErrPINIncorrect)
 	}
 	s.prompt.Token = token

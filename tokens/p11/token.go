@@ -136,6 +136,7 @@ func (m *Module) read(ctx *pkcs11.Ctx, number uint) (slot, bool) {
 		PINPad:       s.info.Flags&pkcs11.CKF_PROTECTED_AUTHENTICATION_PATH != 0,
 		MinPIN:       length(s.info.MinPinLen),
 		MaxPIN:       length(s.info.MaxPinLen),
+		Protected:    protected,
 		Erasable:     !protected && !cards.Cannot(m.library, s.info.ManufacturerID, "initialize"),
 		ToBeChanged:  s.info.Flags&pkcs11.CKF_USER_PIN_TO_BE_CHANGED != 0,
 		Algorithms:   m.algorithms(ctx, number),

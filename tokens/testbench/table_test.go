@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/perosign/pero/tokens"
-	"github.com/perosign/pero/tokens/cards"
 	"github.com/perosign/pero/tokens/host"
 	"github.com/perosign/pero/tokens/testbench"
 	"github.com/perosign/pero/tokens/tokentest"
@@ -174,8 +174,34 @@ var rows = []struct {
 		require.NoError(s, err)
 		return said(session.Delete(s.Context(), other.ID))
 	}},
-	{"what one login writes another sees at once", func(s *subject) string { return yes(!cards.Cannot(s.Library, s.Maker, "share")) }},
-	{"changes by others are told", func(s *subject) string { return yes(!cards.Cannot(s.Library, s.Maker, "events")) }},
+	{"a key that one login makes another sees at once", func(s *subject) string {
+		other, err := s.login(testbench.PIN)
+		require.NoError(s, err)
+		session, err := s.login(testbench.PIN)
+		require.NoError(s, err)
+		key, err := s.generate(session)
+		if err != nil {
+			return "makes none"
+		}
+		keys, err := other.Keys(s.Context())
+		require.NoError(s, err)
+		return yes(slices.ContainsFunc(keys, func(k tokens.Key) bool { return k.ID == key.ID }))
+	}},
+	{"a token that comes or goes is told", func(s *subject) string {
+		if s.Change == nil {
+			return "none does"
+		}
+		events := s.store.Watch(s.Context())
+		before, err := s.store.Tokens(s.Context())
+		require.NoError(s, err)
+		s.Change()
+		for range events {
+			if after, err := s.store.Tokens(s.Context()); err == nil && !reflect.DeepEqual(before, after) {
+				return "yes"
+			}
+		}
+		return "no"
+	}},
 	{"after wrong PINs", wrongPINs},
 	{"the PIN is changed", func(s *subject) string {
 		s.person.Answer(tokentest.PIN(testbench.PIN), tokentest.PIN(newPIN))
