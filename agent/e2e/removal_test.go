@@ -88,7 +88,7 @@ func TestCardPulledOut(t *testing.T) {
 					pull()
 				}
 			})
-		}, 0, 1, "token_removed"},
+		}, 0, 1, "token_not_found"},
 		"between the login and the signature": {func(_ *table, card *piv.Card, pull func()) {
 			card.Before(func(byte) {
 				if card.Count(piv.Verify) > 0 {
