@@ -98,6 +98,13 @@ func WithCertificates(name string, n int) *Card {
 	return c
 }
 
+// Secrets sets other values of PIN and PUK.
+func (c *Card) Secrets(pin, puk string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pin, c.puk = secret{pin, tries}, secret{puk, tries}
+}
+
 func blank() *Card {
 	c := &Card{pin: secret{PIN, tries}, puk: secret{PUK, tries}, keys: map[byte]Key{}, objects: map[string][]byte{}, counts: map[byte]int{}}
 	number, guid := make([]byte, 25), make([]byte, 16)
