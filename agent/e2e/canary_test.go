@@ -25,9 +25,7 @@ const (
 	officer  = mark + "Officer"
 	password = mark + "Password"
 	cardPIN  = "70418253"
-	nextPIN  = "91640738"
 	wrongTry = "62851947"
-	cardPUK  = "35902716"
 )
 
 // document is the name that pages give to what is signed.
@@ -47,10 +45,10 @@ func TestCanary(t *testing.T) {
 	testbench.Need(t)
 	s := &scene{library: testmodule.Build(t), card: piv.New("Ivanov Ivan"), authority: tokentest.NewAuthority(t)}
 	testmodule.Control(t, s.library, "uninitialized 1", "key none")
-	s.card.Secrets(cardPIN, cardPUK)
+	s.card.SetPIN(cardPIN)
 	s.parcel = pack(t, s.authority)
 	testbench.NewReaders(t).Insert(t, 0, s.card)
-	s.watched = newWatched(t, []string{mark, cardPIN, nextPIN, wrongTry, cardPUK}, len(flows), testbench.SoftHSM(t), testbench.Carrier{Name: "Test", Path: s.library})
+	s.watched = newWatched(t, []string{mark, cardPIN, wrongTry}, len(flows), testbench.SoftHSM(t), testbench.Carrier{Name: "Test", Path: s.library})
 	for i, f := range flows {
 		ok := t.Run(f.name, func(t *testing.T) {
 			s.t = t
@@ -102,7 +100,7 @@ func (s *scene) control(more ...string) {
 const (
 	soft = "soft"
 	test = "Testbird" // what the test token is called once it was initialised
-	piv1 = "Ivanov Ivan"
+	card = "Ivanov Ivan"
 )
 
 // one gives a certificate of a token whose key can sign.

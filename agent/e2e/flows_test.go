@@ -170,6 +170,16 @@ var flows = []struct {
 		s.answer("pin " + pin)
 		s.run("sign", "--certificate", s.one(page, test).ID, s.file("third.txt", "document"))
 	}},
+	{"unblock by the PUK", func(t *testing.T, s *scene, page *api.Client) {
+		s.answer("pin "+wrongPIN, "pin "+wrongPIN, "ok", "pin "+wrongPIN)
+		s.refused(page, test, "pin_locked")
+		s.control("key ec", "library Pero PUK", "unblock puk")
+		s.answer("pin "+wrongPIN, "pin "+pin, "pin "+officer)
+		s.run("pin", "unblock", test)
+		s.control("key ec")
+		s.answer("pin " + pin)
+		s.run("sign", "--certificate", s.one(page, test).ID, s.file("fourth.txt", "document"))
+	}},
 	{"a key that wants the PIN for each signature", func(t *testing.T, s *scene, page *api.Client) {
 		s.control("key ec", "always 1")
 		defer s.control("key ec")
@@ -233,27 +243,24 @@ var flows = []struct {
 		s.answer("pin " + pin)
 		s.signs(s.page(origin), test)
 	}},
-	{"change the PIN of a card", func(t *testing.T, s *scene, page *api.Client) {
-		s.answer("pin "+wrongTry, "pin "+nextPIN, "pin "+cardPIN)
-		require.NoError(t, page.CarrierPIN(t.Context(), me, api.PINParams{Token: s.token(page, piv1, there).ID}))
-	}},
 	{"sign by every key of a card", func(t *testing.T, s *scene, page *api.Client) {
-		for _, c := range certificates(t, page, s.token(page, piv1, there).ID) {
-			s.answer("pin "+nextPIN, "pin "+nextPIN)
+		for _, c := range certificates(t, page, s.token(page, card, there).ID) {
+			s.answer("pin "+cardPIN, "pin "+cardPIN)
 			_, err := sign(t.Context(), page, c.ID)
 			require.NoError(t, err)
 		}
 		require.Equal(t, 2, s.card.Count(piv.Sign))
 	}},
+	{"a wrong PIN of a card, then the right one", func(t *testing.T, s *scene, page *api.Client) {
+		s.answer("pin "+wrongTry, "pin "+cardPIN)
+		_, err := sign(t.Context(), page, fingerprint(s.card, piv.Authentication))
+		require.NoError(t, err)
+		require.Equal(t, 3, s.card.Tries())
+	}},
 	{"wrong three times at a card", func(t *testing.T, s *scene, page *api.Client) {
 		s.answer("pin "+wrongTry, "pin "+wrongTry, "ok", "pin "+wrongTry)
-		s.refused(page, piv1, "pin_locked")
+		s.refused(page, card, "pin_locked")
 		require.Zero(t, s.card.Tries())
-	}},
-	{"unblock by the PUK", func(t *testing.T, s *scene, page *api.Client) {
-		s.answer("pin "+cardPUK, "pin "+cardPIN)
-		s.run("pin", "unblock", piv1)
-		require.Equal(t, 3, s.card.Tries())
 	}},
 }
 

@@ -98,11 +98,11 @@ func WithCertificates(name string, n int) *Card {
 	return c
 }
 
-// Secrets sets other values of PIN and PUK.
-func (c *Card) Secrets(pin, puk string) {
+// SetPIN gives the card another PIN, with all its tries.
+func (c *Card) SetPIN(pin string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.pin, c.puk = secret{pin, tries}, secret{puk, tries}
+	c.pin = secret{pin, tries}
 }
 
 func blank() *Card {
