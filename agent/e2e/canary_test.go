@@ -50,13 +50,16 @@ func TestCanary(t *testing.T) {
 	testbench.NewReaders(t).Insert(t, 0, s.card)
 	s.watched = newWatched(t, []string{mark, cardPIN, wrongTry}, len(flows), testbench.SoftHSM(t), testbench.Carrier{Name: "Test", Path: s.library})
 	for i, f := range flows {
+		ran := false
 		ok := t.Run(f.name, func(t *testing.T) {
-			s.t = t
+			s.t, ran = t, true
 			f.do(t, s, s.page(siteOf(i)))
 		})
 		s.t = t
 		require.True(t, ok, "what follows builds on it")
-		s.nowhere(t, f.name)
+		if ran { // else it was not among those to run
+			s.nowhere(t, f.name)
+		}
 	}
 	s.forgotten(t)
 
