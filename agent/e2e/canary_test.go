@@ -20,6 +20,7 @@ import (
 const (
 	mark     = "Kan4reek"
 	pin      = mark + "Pin"
+	long     = mark + "AndTheWholeFlock" + mark // of what the C library frees it overwrites the first octets
 	firstPIN = mark + "First"
 	wrongPIN = mark + "Wrong"
 	officer  = mark + "Officer"

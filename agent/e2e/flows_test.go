@@ -24,17 +24,17 @@ var flows = []struct {
 	do   func(t *testing.T, s *scene, page *api.Client)
 }{
 	{"change the PIN", func(t *testing.T, s *scene, page *api.Client) {
-		s.answer("pin "+testbench.PIN, "pin "+pin)
+		s.answer("pin "+testbench.PIN, "pin "+long)
 		require.NoError(t, page.CarrierPIN(t.Context(), me, api.PINParams{Token: s.token(page, soft, there).ID}))
 	}},
 	{"enroll and complete", func(t *testing.T, s *scene, page *api.Client) {
-		s.answer("pin " + pin)
+		s.answer("pin " + long)
 		begun := s.begins(page, s.token(page, soft, there), "1")
 		s.completes(page, begun.Enrollment, begun.CSR)
 		require.Len(t, s.asked(), 1)
 	}},
 	{"complete later from another connection", func(t *testing.T, s *scene, page *api.Client) {
-		s.answer("pin "+pin, "pin "+pin)
+		s.answer("pin "+long, "pin "+long)
 		first := s.page(origin)
 		begun := s.begins(first, s.token(first, soft, there), "2")
 		require.NoError(t, first.Close())
@@ -42,44 +42,44 @@ var flows = []struct {
 		require.Len(t, s.asked(), 2)
 	}},
 	{"cancel an enrollment", func(t *testing.T, s *scene, page *api.Client) {
-		s.answer("pin "+pin, "pin "+pin)
+		s.answer("pin "+long, "pin "+long)
 		begun := s.begins(page, s.token(page, soft, there), "3")
 		require.NoError(t, page.CancelEnrollment(t.Context(), me, api.EnrollmentParams{Enrollment: begun.Enrollment}))
 	}},
 	{"renew", func(t *testing.T, s *scene, page *api.Client) {
-		s.answer("pin "+pin, "pin "+pin)
+		s.answer("pin "+long, "pin "+long)
 		renewed, err := page.BeginRenewal(t.Context(), me, api.RenewParams{Certificate: s.one(page, soft).ID, RequestID: "4"})
 		require.NoError(t, err)
 		s.completes(page, renewed.Enrollment, renewed.CSR)
 	}},
 	{"sign detached", func(t *testing.T, s *scene, page *api.Client) {
-		s.answer("pin " + pin)
+		s.answer("pin " + long)
 		require.NoError(t, s.sign(page, soft, 1, api.SignParams{Format: "cades", Packaging: "detached"}))
 	}},
 	{"sign attached", func(t *testing.T, s *scene, page *api.Client) {
-		s.answer("pin " + pin)
+		s.answer("pin " + long)
 		require.NoError(t, s.sign(page, soft, 1, api.SignParams{Format: "cades", Packaging: "attached"}))
 	}},
 	{"sign raw", func(t *testing.T, s *scene, page *api.Client) {
-		s.answer("pin " + pin)
+		s.answer("pin " + long)
 		require.NoError(t, s.sign(page, soft, 1, api.SignParams{Format: "raw"}))
 	}},
 	{"sign a batch", func(t *testing.T, s *scene, page *api.Client) {
-		s.answer("pin " + pin)
+		s.answer("pin " + long)
 		require.NoError(t, s.sign(page, soft, 20, api.SignParams{Format: "cades"}))
 	}},
 	{"authenticate", func(t *testing.T, s *scene, page *api.Client) {
-		s.answer("pin " + pin)
+		s.answer("pin " + long)
 		_, err := page.Authenticate(t.Context(), me, api.AuthenticateParams{Certificate: s.one(page, soft).ID, Challenge: make([]byte, 32)})
 		require.NoError(t, err)
 	}},
 	{"a wrong PIN, then the right one", func(t *testing.T, s *scene, page *api.Client) {
-		s.answer("pin "+wrongPIN, "pin "+pin)
+		s.answer("pin "+wrongPIN, "pin "+long)
 		s.signs(page, soft)
 		require.Len(t, s.asked(), 2)
 	}},
 	{"a PIN of an impossible length", func(t *testing.T, s *scene, page *api.Client) {
-		s.answer("pin "+strings.Repeat(mark, 40), "pin "+pin)
+		s.answer("pin "+strings.Repeat(mark, 40), "pin "+long)
 		s.signs(page, soft)
 		require.Len(t, s.asked(), 2)
 	}},
@@ -97,7 +97,7 @@ var flows = []struct {
 		require.Error(t, s.sign(page, soft, 1, api.SignParams{Format: "cades"}))
 	}},
 	{"sign on the command line", func(t *testing.T, s *scene, page *api.Client) {
-		s.answer("pin " + pin)
+		s.answer("pin " + long)
 		s.run("sign", "--certificate", s.one(page, soft).ID, s.file(document, "document"))
 	}},
 	{"a wrong PIN on the command line", func(t *testing.T, s *scene, page *api.Client) {
@@ -107,7 +107,7 @@ var flows = []struct {
 		_, _ = s.received.Write([]byte(out))
 	}},
 	{"enroll on the command line", func(t *testing.T, s *scene, page *api.Client) {
-		s.answer("pin "+pin, "pin "+pin)
+		s.answer("pin "+long, "pin "+long)
 		s.run("enroll", "--token", soft, "--key", "ec-p256", "--subject", "commonName=Ivanov Ivan", "--output", filepath.Join(s.home, "request"))
 		octets, err := os.ReadFile(filepath.Join(s.home, "request"))
 		require.NoError(t, err)
@@ -115,15 +115,15 @@ var flows = []struct {
 		s.run("enroll", "--complete", s.file("issued", string(s.issue(request.Bytes))))
 	}},
 	{"import a PKCS#12 file", func(t *testing.T, s *scene, page *api.Client) {
-		s.answer("file "+s.parcel, "pin "+wrongPIN, "pin "+password, "pin "+pin)
+		s.answer("file "+s.parcel, "pin "+wrongPIN, "pin "+password, "pin "+long)
 		s.run("tokens", "import", soft)
 	}},
 	{"delete a certificate", func(t *testing.T, s *scene, page *api.Client) {
-		s.answer("pin "+pin, "ok")
+		s.answer("pin "+long, "ok")
 		s.run("tokens", "delete", soft, s.one(page, soft).ID)
 	}},
 	{"initialise a soft token", func(t *testing.T, s *scene, _ *api.Client) {
-		s.answer("ok", "ok", "pin "+officer, "pin "+testbench.SOPIN, "pin "+pin)
+		s.answer("ok", "ok", "pin "+officer, "pin "+testbench.SOPIN, "pin "+long)
 		s.run("tokens", "init", "--label", "anew", soft)
 		require.Len(t, s.asked(), 5)
 	}},
