@@ -139,7 +139,7 @@ func (s *scene) refused(page *api.Client, label, reason string) {
 	require.Equal(s.t, reason, reasonOf(err), "%v", err)
 }
 
-// begin asks for a new key on a token.
+// begins asks for a new key on a token.
 func (s *scene) begins(page *api.Client, token api.Token, request string) api.EnrollResult {
 	s.t.Helper()
 	begun, err := page.BeginEnrollment(s.t.Context(), me, api.EnrollParams{Token: token.ID, Key: api.KeyParams{Algorithm: "ec-p256"},
