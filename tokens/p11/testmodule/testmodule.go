@@ -51,6 +51,7 @@
 //	many N              [0] the certificate of 01 is there N times more
 //	large N             [0] ... and once more with a CKA_VALUE of N octets
 //	crash FUNCTION      abort() when it is called: "crash C_Sign"
+//	core FUNCTION       abort() that the program's own handler does not see: it leaves a core file where it may
 //	segv FUNCTION       SIGSEGV
 //	exit FUNCTION       exit(0): the library ends the process
 //	hang FUNCTION       it does not return while the line stands

@@ -98,6 +98,13 @@ func WithCertificates(name string, n int) *Card {
 	return c
 }
 
+// SetPIN gives the card another PIN, with all its tries.
+func (c *Card) SetPIN(pin string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pin = secret{pin, tries}
+}
+
 func blank() *Card {
 	c := &Card{pin: secret{PIN, tries}, puk: secret{PUK, tries}, keys: map[byte]Key{}, objects: map[string][]byte{}, counts: map[byte]int{}}
 	number, guid := make([]byte, 25), make([]byte, 16)

@@ -33,6 +33,7 @@ void fault(const char *function) {
 	running = function;
 	if (setting("print", function, value, sizeof value)) print(strtoul(value, NULL, 0));
 	if (setting("crash", function, NULL, 0)) abort();
+	if (setting("core", function, NULL, 0)) signal(SIGABRT, SIG_DFL), abort();
 	if (setting("segv", function, NULL, 0)) raise(SIGSEGV), *(volatile int *)8 = 0;
 	if (setting("exit", function, NULL, 0)) exit(0);
 	while (setting("hang", function, NULL, 0)) usleep(20000);

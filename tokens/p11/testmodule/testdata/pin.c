@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "module.h"
@@ -43,6 +44,16 @@ int pin_now(char *out, size_t size) {
 	return number("pinset", 1) != 0;
 }
 
+// pin_there tells whether there is one, and reads none: a process that only lists tokens is to know no PIN.
+static int pin_there(void) {
+	FILE *f = beside("userpin", "r");
+	if (!f) return number("pinset", 1) != 0;
+	struct stat about;
+	int there = !fstat(fileno(f), &about) && about.st_size > 0;
+	fclose(f);
+	return there;
+}
+
 int pin_expired(void) {
 	char changed[64];
 	return number("expired", 0) && !kept("userpin", changed, sizeof changed);
@@ -64,7 +75,7 @@ void pin_info(CK_TOKEN_INFO *i) {
 	char text[64];
 	int wrong = wrong_tries("sotries"), tries = number("sotries", 3);
 	if (!fresh()) i->flags |= CKF_TOKEN_INITIALIZED;
-	if (pin_now(text, sizeof text)) i->flags |= CKF_USER_PIN_INITIALIZED;
+	if (pin_there()) i->flags |= CKF_USER_PIN_INITIALIZED;
 	if (number("tobechanged", 0) && !kept("userpin", text, sizeof text)) i->flags |= CKF_USER_PIN_TO_BE_CHANGED;
 	if (kept("label", text, sizeof text)) memcpy(i->label, text, 32);
 	if (wrong) i->flags |= CKF_SO_PIN_COUNT_LOW;
