@@ -82,22 +82,22 @@ func TestCardPulledOut(t *testing.T) {
 				pull()
 			}()
 		}, 0, 1, "token_not_found"},
-		"as the PIN comes": {func(b *table, card *piv.Card, pull func()) {
-			card.Before(func(instruction byte) {
-				if instruction == piv.Verify && len(b.asked()) > 0 {
+		"as the PIN comes": {func(_ *table, card *piv.Card, pull func()) {
+			card.Before(func(instruction byte, data []byte) {
+				if instruction == piv.Verify && len(data) > 0 {
 					pull()
 				}
 			})
-		}, 0, 1, "token_not_found"},
+		}, 1, 1, "token_removed"},
 		"between the login and the signature": {func(_ *table, card *piv.Card, pull func()) {
-			card.Before(func(byte) {
+			card.Before(func(byte, []byte) {
 				if card.Count(piv.Verify) > 0 {
 					pull()
 				}
 			})
 		}, 1, 1, "token_removed"},
 		"in the midst of the signature": {func(_ *table, card *piv.Card, pull func()) {
-			card.Before(func(instruction byte) {
+			card.Before(func(instruction byte, _ []byte) {
 				if instruction == piv.Sign {
 					pull()
 				}

@@ -99,6 +99,7 @@ func (m *Module) login(id tokens.ID, pin *tokens.PIN, again func(context.Context
 			}
 		}
 		if err != nil {
+			err = s.seen(err)
 			_ = ctx.CloseSession(h)
 		}
 		return failed("login", err)

@@ -67,12 +67,7 @@ func (s *session) call(what string, f func() error) error {
 	if err == nil {
 		return nil
 	}
-	if is(err, pkcs11.CKR_DEVICE_ERROR) || is(err, pkcs11.CKR_GENERAL_ERROR) || is(err, pkcs11.CKR_FUNCTION_FAILED) {
-		if s.left() { // some modules have no better word for a token that was pulled out
-			err = fmt.Errorf("%w: %w", err, tokens.ErrRemoved)
-		}
-	}
-	err = failed(what, err)
+	err = failed(what, s.seen(err))
 	if errors.Is(err, tokens.ErrRemoved) {
 		s.mu.Lock()
 		s.dead = tokens.ErrRemoved
@@ -84,6 +79,14 @@ func (s *session) call(what string, f func() error) error {
 
 // noticing is how long a card service may take to notice that a card is gone.
 const noticing = 3 * time.Second
+
+// seen adds that the token was pulled out where a module has no better word for it.
+func (s *session) seen(err error) error {
+	if (is(err, pkcs11.CKR_DEVICE_ERROR) || is(err, pkcs11.CKR_GENERAL_ERROR) || is(err, pkcs11.CKR_FUNCTION_FAILED)) && s.left() {
+		return fmt.Errorf("%w: %w", err, tokens.ErrRemoved)
+	}
+	return err
+}
 
 // left tells whether the token was pulled out. A card whose answers stopped coming a moment ago may still be shown as present.
 func (s *session) left() bool {

@@ -115,7 +115,7 @@ func (c *Card) transmit(command []byte) []byte {
 	before := c.before
 	c.mu.Unlock()
 	if before != nil {
-		before(instruction)
+		before(instruction, data)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

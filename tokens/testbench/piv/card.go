@@ -49,7 +49,7 @@ type Card struct {
 	keys    map[byte]Key
 	objects map[string][]byte // data objects by the hex of their tag
 	counts  map[byte]int      // of instructions
-	before  func(instruction byte)
+	before  func(instruction byte, data []byte)
 }
 
 // secret is a PIN or PUK with its counter of tries.
@@ -165,7 +165,7 @@ func (c *Card) Count(instruction byte) int {
 }
 
 // Before has do called before the card looks at an instruction, nil to end that. It may Remove the card, or wait.
-func (c *Card) Before(do func(instruction byte)) {
+func (c *Card) Before(do func(instruction byte, data []byte)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.before = do
