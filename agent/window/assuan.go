@@ -118,7 +118,8 @@ func (c *pinentry) show(p page) error {
 	return nil
 }
 
-// tell sends lines in one go and takes their answers. A pinentry that refuses one (an option it does not know) does without it.
+// tell sends lines in one go and takes their answers. A pinentry that refuses one (an option it does not know) does without it, but for
+// what the person is asked: a window that cannot say that takes no PIN.
 func (c *pinentry) tell(lines []string) error {
 	for _, line := range lines {
 		if len(line) > longestAssuanLine-2 && !strings.HasPrefix(line, sheet.Command) { // pero-window has no such limit
@@ -128,10 +129,12 @@ func (c *pinentry) tell(lines []string) error {
 	if _, err := io.WriteString(c.in, strings.Join(lines, "\n")+"\n"); err != nil {
 		return err
 	}
-	for range lines {
+	for _, told := range lines {
+		verb, _, _ := strings.Cut(told, " ")
+		needed := verb == "SETDESC" || verb == sheet.Command
 		for {
 			line, err := c.answer()
-			if isGPG(err) || err == nil && isOK(line) {
+			if isGPG(err) && !needed || err == nil && isOK(line) {
 				break
 			}
 			if err != nil {

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -243,6 +244,115 @@ func TestKeysForAnotherWindow(t *testing.T) {
 	}
 }
 
+// Somebody clicks away at the very place where a window of ours comes up with its Allow: no click is a yes.
+func TestClicksForAnotherWindow(t *testing.T) {
+	heard(t)
+	w := own(t, "en")
+	access := tokens.Prompt{Act: tokens.ActAccess, Origin: "https://portal.example", Language: "en"}
+	question := func(ctx context.Context) (string, error) { return "", w.Confirm(ctx, access, tokens.PINState{}) }
+	answer := ask(t, question)
+	reader(t, "ready")
+	out, err := exec.Command("xdotool", "getactivewindow", "getwindowgeometry", "--shell").Output()
+	require.NoError(t, err)
+	size := map[string]int{}
+	for line := range strings.Lines(string(out)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		size[name], _ = strconv.Atoi(value)
+	}
+	keys(t, "getactivewindow", "mousemove", "--window", "%1", strconv.Itoa(size["WIDTH"]-45), strconv.Itoa(size["HEIGHT"]-32), "click", "1")
+	require.Equal(t, " <nil>", <-answer, "Allow is there")
+
+	other(t, "--text-info", "--editable", "--width=1000", "--height=700")
+	answer = ask(t, question)
+	keys(t, "click", "--repeat", "10", "--delay", "50", "1")
+	for rounds := 0; exec.Command("xdotool", "search", "--onlyvisible", "--name", "^Pero$").Run() != nil; rounds++ {
+		require.Less(t, rounds, 200, "ours never came")
+		keys(t, "click", "--repeat", "5", "--delay", "50", "1")
+	}
+	keys(t, "click", "--repeat", "80", "--delay", "50", "1") // longer than any wait of the window
+	select {
+	case a := <-answer:
+		require.Fail(t, "a click that was meant for another window answered", a)
+	default:
+	}
+	reader(t, "ready")
+	keys(t, "click", "1")
+	require.Equal(t, " <nil>", <-answer, "the pointer was at Allow")
+}
+
+// Who listens on the accessibility bus for keys hears those of other windows, and no PIN.
+func TestKeysAreToldToNobody(t *testing.T) {
+	heard(t)
+	spy := exec.Command("/usr/bin/python3", "testdata/reader.py", "listen")
+	out, err := spy.StdoutPipe()
+	require.NoError(t, err)
+	run(t, spy)
+	told := make(chan string, 1000)
+	go func() {
+		for s := bufio.NewScanner(out); s.Scan(); {
+			told <- s.Text()
+		}
+	}()
+	z := exec.Command("zenity", "--entry", "--title=Other")
+	run(t, z)
+	person(t, "Other")
+	// hears presses x in the other window until it is told, and gives what was told before.
+	hears := func() (before []string) {
+		keys(t, "search", "--name", "^Other$", "windowactivate", "--sync")
+		for range 200 {
+			keys(t, "key", "x")
+			for end := time.After(100 * time.Millisecond); end != nil; {
+				select {
+				case key := <-told:
+					if key == "x" {
+						return before
+					}
+					before = append(before, key)
+				case <-end:
+					end = nil
+				}
+			}
+		}
+		require.Fail(t, "the listener hears nothing")
+		return nil
+	}
+	hears()
+	w := own(t, "en")
+	answer := ask(t, func(ctx context.Context) (string, error) { return pinOf(w.PIN(ctx, prompt("en"), tokens.PINState{})) })
+	keys(t, "search", "--sync", "--onlyvisible", "--name", "^Pero$", "windowactivate", "--sync")
+	reader(t, "ready")
+	keys(t, "type", "7351")
+	require.Eventually(t, func() bool { return find(t, widgets(t), "password text", "").Text == "●●●●" }, 20*time.Second, 10*time.Millisecond)
+	require.Equal(t, "7351 <nil>", pressed(answer, "Return"))
+	require.Empty(t, hears())
+}
+
+// Who uses no mouse gets everywhere by Tab, and presses a button by the space bar or Enter.
+func TestKeyboardAlone(t *testing.T) {
+	heard(t)
+	w := own(t, "en")
+	access := tokens.Prompt{Act: tokens.ActAccess, Origin: "https://portal.example", Language: "en"}
+	yes := func(ctx context.Context) (string, error) { return "", w.Confirm(ctx, access, tokens.PINState{}) }
+	pin := func(ctx context.Context) (string, error) { return pinOf(w.PIN(ctx, prompt("en"), tokens.PINState{})) }
+	for name, c := range map[string]struct {
+		question func(context.Context) (string, error)
+		pressed  []string
+		want     string
+	}{
+		"block":   {yes, []string{"Tab", "space"}, " " + tokens.ErrBlocked.Error()},
+		"not now": {yes, []string{"Tab", "Tab", "space"}, " " + tokens.ErrCancelled.Error()},
+		"allow":   {yes, []string{"Tab", "Tab", "Tab", "space"}, " <nil>"},
+		"PIN":     {pin, []string{"1", "2", "Tab", "Tab", "space"}, "12 <nil>"},
+		"back":    {pin, []string{"1", "2", "Tab", "shift+Tab", "End", "BackSpace", "3", "Tab", "Tab", "space"}, "13 <nil>"},
+		"Escape":  {pin, []string{"1", "Escape"}, " " + tokens.ErrCancelled.Error()},
+	} {
+		answer := ask(t, c.question)
+		reader(t, "ready")
+		keys(t, append([]string{"key", "--delay", "20"}, c.pressed...)...)
+		require.Equal(t, c.want, <-answer, name)
+	}
+}
+
 // A window that was behind another or is put elsewhere waits anew, and a PIN that was begun before is begun again.
 func TestWaitsAnew(t *testing.T) {
 	heard(t)
@@ -460,6 +570,32 @@ func TestFallsBackToPinentry(t *testing.T) {
 	answer := ask(t, func(ctx context.Context) (string, error) { return pinOf(w.PIN(ctx, prompt("en"), tokens.PINState{})) })
 	person(t, "Pero", "1234", "key:Return")
 	require.Equal(t, "1234 <nil>", <-answer)
+
+	// One that does not take what it is to say, the sheet or a text, is not asked for the PIN.
+	refuses := func(line, instead string) (path, log string) {
+		path, log = filepath.Join(dir, "refuses"), filepath.Join(dir, "log")
+		script := fmt.Sprintf("#!/bin/sh\nsed -u 's/^%s .*/%s/' | tee %s | %s\n", line, instead, log, ownProgram(t, t.TempDir()))
+		require.NoError(t, os.WriteFile(path, []byte(script), 0o700))
+		return path, log
+	}
+	path, log := refuses("SHEET", `SHEET {"who":1}`)
+	w = window.New(window.Config{Language: "en"}).Own(path)
+	answer = ask(t, func(ctx context.Context) (string, error) { return pinOf(w.PIN(ctx, prompt("en"), tokens.PINState{})) })
+	person(t, "Pero", "1234")
+	require.Equal(t, "1234 <nil>", pressed(answer, "Return"), "pinentry asked")
+	said, err := os.ReadFile(log)
+	require.NoError(t, err)
+	require.Contains(t, string(said), `SHEET {"who":1}`)
+	require.NotContains(t, string(said), "GETPIN")
+
+	path, log = refuses("SETDESC", "NONSENSE")
+	w = window.New(window.Config{Language: "en", Pinentry: path})
+	answer = ask(t, func(ctx context.Context) (string, error) { return pinOf(w.PIN(ctx, prompt("en"), tokens.PINState{})) })
+	require.Contains(t, pressed(answer, "Escape"), tokens.ErrNoWindow.Error())
+	said, err = os.ReadFile(log)
+	require.NoError(t, err)
+	require.Contains(t, string(said), "NONSENSE")
+	require.NotContains(t, string(said), "GETPIN")
 
 	// It is looked for beside the running program.
 	self, err := os.Executable()

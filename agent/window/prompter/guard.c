@@ -1,7 +1,7 @@
 #include "dialog.h"
 
 /* A window that comes up while somebody types for another one must not take a word of it. It takes nothing until it has been seen, in
-   front, for QUIET without a keystroke; Enter needs longer. A keystroke before that is dropped and starts the wait anew, as does
+   front, for QUIET without a keystroke or a click; Enter needs longer. Either before that is dropped and starts the wait anew, as does
    everything by which the person may not have seen the window: another one in front, another one above, another place. */
 enum { QUIET = 700, ENTER = 1000 }; /* milliseconds */
 
@@ -93,7 +93,22 @@ static gboolean on_painted(GtkWidget *window, cairo_t *cr, gpointer unused) {
 	return FALSE;
 }
 
+/* Events come here before GTK. A press in the window while it waits is one at what was there before, by a mouse or a finger. A key is
+   given to the window itself: GTK would first tell it to the bridge of screen readers (gtk_key_snooper_install), and that to every
+   program which asked on the accessibility bus. */
+static void on_event(GdkEvent *e, gpointer unused) {
+	GdkWindow *ours = watched != NULL ? gtk_widget_get_window(watched) : NULL;
+	gboolean key = e->type == GDK_KEY_PRESS || e->type == GDK_KEY_RELEASE, press = e->type == GDK_BUTTON_PRESS || e->type == GDK_TOUCH_BEGIN;
+	if (press && !ready && ours != NULL && gdk_window_get_toplevel(e->any.window) == ours)
+		restart();
+	if (key && ours != NULL && e->any.window == ours)
+		gtk_widget_event(watched, e);
+	else
+		gtk_main_do_event(e);
+}
+
 void guard_watch(GtkWidget *window) {
+	gdk_event_handler_set(on_event, NULL, NULL);
 	watched = window;
 	painted = hidden = ready = FALSE;
 	gtk_widget_add_events(window, GDK_VISIBILITY_NOTIFY_MASK | GDK_STRUCTURE_MASK);

@@ -3,6 +3,7 @@
 #   reader.py ready          waits until it takes input
 #   reader.py click NAME     presses a button as a switch device does; waits for the button to be there
 #   reader.py insert TEXT    writes into the PIN's field as a program may write into any text
+#   reader.py listen         asks for every key, as a screen reader does for its shortcuts, and prints those it is told
 import json
 import sys
 import time
@@ -80,3 +81,8 @@ elif command == "insert":
         Atspi.EditableText.insert_text(field.get_editable_text_iface(), 0, sys.argv[2], len(sys.argv[2].encode()))
     except GLib.Error as e:  # refused: that is an answer too
         print(e.message)
+elif command == "listen":
+    listener = Atspi.DeviceListener.new(lambda key, *_: print(key.event_string, flush=True))
+    for shift in (0, 1):
+        Atspi.register_keystroke_listener(listener, None, shift, 1 << Atspi.EventType.KEY_PRESSED_EVENT, Atspi.KeyListenerSyncType.SYNCHRONOUS)
+    GLib.MainLoop().run()
