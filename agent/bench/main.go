@@ -28,6 +28,9 @@ type goal struct {
 	measure func(context.Context, *stage) ([]row, error)
 }
 
+// carriersOnly marks the program in a world of its own, where it measures what is done with carriers and prints rows as JSON.
+const carriersOnly = "carriers"
+
 func main() {
 	if len(os.Args) == 2 && os.Args[1] == carriersOnly {
 		inWorld()

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package e2e sees Pero from outside: the real program over real modules, asked by pages over its WebSocket, its windows answered as a person
 // would. There is nothing here but tests.
 package e2e

@@ -19,20 +19,6 @@ import (
 	"github.com/perosign/pero/tokens/tokentest"
 )
 
-const foreignPIN = "old secret"
-
-// foreign writes a key store as old programs do: certificates encrypted with RC2-40, the key with 3DES.
-func foreign(t testing.TB, path string) []byte {
-	t.Helper()
-	dir := t.TempDir()
-	key, certificate := filepath.Join(dir, "key.pem"), filepath.Join(dir, "certificate.pem")
-	run(t, "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-subj", "/CN=Ivanov")
-	run(t, "openssl", "pkcs12", "-export", "-legacy", "-inkey", key, "-in", certificate, "-name", "Old key", "-out", path, "-passout", "pass:"+foreignPIN)
-	data, err := os.ReadFile(path)
-	require.NoError(t, err)
-	return data
-}
-
 func TestForeignKeyStore(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "Мой ключ.pfx")

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package testbench is a bench of carriers that needs no hardware: real PKCS#11 modules over virtual smart cards, a software TPM and soft tokens, each
 // prepared as its maker says. Tests take a Carrier from it and use it as they would any token.
 //

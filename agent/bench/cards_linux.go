@@ -22,9 +22,6 @@ import (
 	"github.com/perosign/pero/tokens/testbench/piv"
 )
 
-// carriersOnly marks the program in a world of its own, where it measures what is done with carriers and prints rows as JSON.
-const carriersOnly = "carriers"
-
 // carriers measures on virtual cards, a TPM and further modules. They want a network and mounts of their own, so this program is run once more.
 func carriers(ctx context.Context, s *stage) ([]row, error) {
 	if os.Getuid() != 0 {
