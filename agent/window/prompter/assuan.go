@@ -102,7 +102,9 @@ func (d *dialog) set(verb, argument string) string {
 		*text = unescape(argument)
 	case verb == sheet.Command:
 		d.sheet = sheet.Sheet{}
-		if json.Unmarshal([]byte(argument), &d.sheet) != nil {
+		decoder := json.NewDecoder(strings.NewReader(argument))
+		decoder.DisallowUnknownFields() // what this window would leave out is not agreed to
+		if decoder.Decode(&d.sheet) != nil {
 			return replyParameter
 		}
 	case verb == "SETTIMEOUT":
