@@ -4,26 +4,21 @@ package window_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/perosign/pero/agent/window"
-	"github.com/perosign/pero/agent/window/pinentrytest"
 	"github.com/perosign/pero/tokens"
 )
 
@@ -446,6 +441,7 @@ func TestOwnWindowAnswers(t *testing.T) {
 		return len(out) == 0
 	}, 20*time.Second, 50*time.Millisecond, "the window goes with its request")
 }
+<<<<<<< HEAD
 
 // client speaks to a pero-window that the test started.
 type client struct {
@@ -672,3 +668,5 @@ func TestOwnWindowAsAPinentry(t *testing.T) {
 	require.NoError(t, c.in.Close())
 	require.NoError(t, c.Wait())
 }
+=======
+>>>>>>> tidy

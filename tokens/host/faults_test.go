@@ -5,10 +5,13 @@ package host
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,12 +23,6 @@ import (
 	"github.com/perosign/pero/tokens"
 	"github.com/perosign/pero/tokens/p11/testmodule"
 )
-
-// hurried are limits for a library that hangs: short, and long enough for an honest step on a machine that is busy.
-var hurried = limits{
-	list: 2 * time.Second, load: 3 * time.Second, login: 3 * time.Second, sign: 3 * time.Second, generate: 3 * time.Second, close: 3 * time.Second,
-	silence: 15 * time.Second, person: time.Minute, tick: 20 * time.Millisecond, look: 2 * time.Second, grace: 200 * time.Millisecond,
-}
 
 // hurt is a module with a fault, in real children.
 type hurt struct {
@@ -60,10 +57,16 @@ func (h *hurt) list(ctx context.Context) (token tokens.Token, certificates []tok
 
 // act is the second: one login, and what is done with it. It tells the step that failed, and how.
 func (h *hurt) act(ctx context.Context, id tokens.ID, certificate []byte) (step string, err error) {
+	return h.actWith(ctx, id, certificate, func() {})
+}
+
+// actWith is act with something that happens just after the login.
+func (h *hurt) actWith(ctx context.Context, id tokens.ID, certificate []byte, loggedIn func()) (step string, err error) {
 	session, err := h.Open(ctx, id, tokens.Prompt{Act: tokens.ActSign, Language: "en"})
 	if err != nil {
 		return "open", err
 	}
+	loggedIn()
 	for _, s := range []struct {
 		name string
 		do   func() error
@@ -93,83 +96,154 @@ func (h *hurt) act(ctx context.Context, id tokens.ID, certificate []byte) (step 
 	return "", session.Close()
 }
 
+// unhurried are limits that no honest step reaches, however busy the machine is: what hangs is ended by timePasses.
+var unhurried = limits{
+	list: time.Hour, load: time.Hour, login: time.Hour, sign: time.Hour, generate: time.Hour, close: time.Hour,
+	silence: time.Hour, person: time.Hour, tick: 20 * time.Millisecond, look: time.Hour, grace: time.Second,
+}
+
+// timePasses lets limits run out as long as there are more calls of a function that do not return than crashes that were noted; until it is stopped.
+func (h *hurt) timePasses(function string) (stop func()) {
+	ctx, cancel := context.WithCancel(h.t.Context())
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			if testmodule.Calls(h.t, h.library, "hangs "+function) > h.crashes() {
+				h.overdue()
+			}
+		}
+	})
+	return func() { cancel(); watch.Wait() }
+}
+
+// overdue lets the limits of all calls run out that have one.
+func (h *hurt) overdue() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for c := range h.children {
+		c.mu.Lock()
+		for _, w := range c.calls {
+			if !w.deadline.IsZero() {
+				w.deadline = time.Now().Add(-time.Second)
+			}
+		}
+		c.mu.Unlock()
+	}
+}
+
+// crashes counts those that were noted.
+func (h *hurt) crashes() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.breaker.crashes)
+}
+
+// When a fault comes.
+const (
+	atOnce = iota
+	inAct  // when the token has been listed
+	loggedIn
+)
+
 // What a fault leaves known of what was asked for.
 const (
 	known = iota
 	unknown
-	either // it depends on where in the login the library was caught
+	kept // all was done before
 )
 
 // deadly are the faults by which a library ends its process or has it ended.
 var deadly = []string{"crash", "segv", "exit", "hang", "spin", "crashafter", "hangafter"}
 
 // A library that dies, ends the process or does not come back takes its child with it and nothing else. It is called a crash, no PIN is
-// called wrong, and where the token may have been at work the outcome is called unknown. Nothing is called twice.
+// called wrong, and where the token may have been at work the outcome is called unknown. Nothing is called twice, and nothing is lost: what
+// was there and what was done is listed when the library works again.
 func TestLibrariesThatDie(t *testing.T) {
 	for _, c := range []struct {
 		function string
-		listing  bool   // the fault is there from the beginning; else it comes when the token has been listed
+		when     int
 		step     string // that fails
 		outcome  int
-		faults   []string // nil: deadly
-		once     bool     // that it was called once and no more is of consequence
+		once     bool // that it was called once and no more is of consequence
 	}{
-		{"C_Initialize", true, "tokens", known, deadly[:5], false},
-		{"C_Initialize", false, "open", known, deadly[:4], false},
-		{"C_GetSlotList", true, "tokens", known, deadly[:4], false},
-		{"C_GetTokenInfo", true, "tokens", known, deadly[:4], false},
-		{"C_GetTokenInfo", false, "open", known, deadly[:4], false},
-		{"C_OpenSession", true, "objects", known, deadly[:4], false},
-		{"C_FindObjects", true, "objects", known, nil, false},
-		{"C_Login", false, "open", unknown, nil, true},
-		{"C_Sign", false, "sign", unknown, nil, true},
-		{"C_GenerateKeyPair", false, "generate", unknown, nil, true},
-		{"C_CreateObject", false, "install", unknown, nil, true},
-		{"C_Finalize", false, "open", either, nil, false}, // before crypto11 takes the library over
+		{"C_Initialize", atOnce, "tokens", known, false},
+		{"C_Initialize", inAct, "open", known, false},
+		{"C_GetSlotList", atOnce, "tokens", known, false},
+		{"C_GetTokenInfo", atOnce, "tokens", known, false},
+		{"C_GetTokenInfo", inAct, "open", known, false},
+		{"C_OpenSession", atOnce, "objects", known, false},
+		{"C_OpenSession", loggedIn, "sign", unknown, false},
+		{"C_FindObjects", atOnce, "objects", known, false},
+		{"C_FindObjects", loggedIn, "sign", unknown, false},
+		{"C_Login", inAct, "open", unknown, true},
+		{"C_Sign", inAct, "sign", unknown, true},
+		{"C_GenerateKeyPair", inAct, "generate", unknown, true},
+		{"C_CreateObject", inAct, "install", unknown, true},
+		{"C_Finalize", inAct, "open", known, false}, // before crypto11 takes the library over
+		{"C_Finalize", loggedIn, "", kept, false},
 	} {
-		faults := c.faults
-		if faults == nil {
-			faults = deadly
-		}
-		for _, fault := range faults {
-			name := fault + " " + c.function
-			if !c.listing {
-				name += " in an act"
-			}
+		for _, fault := range deadly {
+			name := fault + " " + c.function + []string{"", " in an act", " after the login"}[c.when]
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				l := limits{}
-				if slices.Contains([]string{"hang", "spin", "hangafter"}, fault) {
-					l = hurried
+				h := newHurt(t, unhurried)
+				stop := func() {}
+				begin := func() {
+					testmodule.Control(t, h.library, fault+" "+c.function)
+					if slices.Contains([]string{"hang", "spin", "hangafter"}, fault) {
+						stop = h.timePasses(c.function)
+					}
 				}
-				var h *hurt
+				var seeded []tokens.Certificate
 				var step string
 				var err error
-				if c.listing {
-					h = newHurt(t, l, fault+" "+c.function)
+				if c.when == atOnce {
+					begin()
 					_, _, step, err = h.list(t.Context())
 				} else {
-					h = newHurt(t, l)
 					var token tokens.Token
-					var certificates []tokens.Certificate
-					token, certificates, step, err = h.list(t.Context())
+					token, seeded, step, err = h.list(t.Context())
 					require.NoError(t, err, step)
-					testmodule.Control(t, h.library, fault+" "+c.function)
-					step, err = h.act(t.Context(), token.ID, certificates[0].DER)
+					after := func() {}
+					if c.when == inAct {
+						begin()
+					} else {
+						after = begin
+					}
+					step, err = h.actWith(t.Context(), token.ID, seeded[0].DER, after)
 				}
 				require.Equal(t, c.step, step, "%v", err)
-				require.ErrorIs(t, err, tokens.ErrModuleCrashed)
 				require.NotErrorIs(t, err, tokens.ErrPINIncorrect)
-				switch c.outcome {
-				case known:
-					require.NotErrorIs(t, err, tokens.ErrOutcomeUnknown)
-				case unknown:
-					require.ErrorIs(t, err, tokens.ErrOutcomeUnknown)
+				if c.outcome == kept {
+					require.NoError(t, err)
+				} else {
+					require.ErrorIs(t, err, tokens.ErrModuleCrashed)
+					require.Equal(t, c.outcome == unknown, errors.Is(err, tokens.ErrOutcomeUnknown), "%v", err)
 				}
 				if c.once {
 					require.Equal(t, 1, testmodule.Calls(t, h.library, c.function))
 				}
-				require.Error(t, h.breaker.allow(time.Now().Add(-time.Hour)), "it is noted as a crash")
+				require.Positive(t, h.crashes(), "it is noted as a crash")
+
+				stop()
+				testmodule.Control(t, h.library)
+				h.mu.Lock()
+				h.breaker.until = time.Time{} // the pause passes
+				h.mu.Unlock()
+				_, certificates, step, err := h.list(t.Context())
+				require.NoError(t, err, step)
+				require.NotEmpty(t, certificates)
+				require.Subset(t, certificates, seeded)
+				if c.outcome == kept {
+					require.Len(t, certificates, len(seeded)+1, "the one that was installed")
+				}
 			})
 		}
 	}
@@ -270,17 +344,17 @@ func TestTenThousandCertificates(t *testing.T) {
 
 // A card that takes longer for all its objects than a call may take is slow and no more, as long as it goes forward.
 func TestASlowCardHasNotCrashed(t *testing.T) {
-	l := limits{}.orDefault()
-	l.list, l.load = 2*time.Second, 10*time.Second
-	h := newHurt(t, l, "many 20")
+	const each = 150 * time.Millisecond
+	h := newHurt(t, limits{}, "many 20")
 	all, err := h.Tokens(t.Context())
 	require.NoError(t, err)
-	testmodule.Control(t, h.library, "many 20", "slow C_GetAttributeValue 60")
-	begun := time.Now()
+	testmodule.Control(t, h.library, "many 20", fmt.Sprint("slow C_GetAttributeValue ", each.Milliseconds()))
+	before := testmodule.Calls(t, h.library, "C_GetAttributeValue")
 	_, certificates, err := h.Objects(t.Context(), all[0].ID)
 	require.NoError(t, err)
 	require.Len(t, certificates, 21)
-	require.Greater(t, time.Since(begun), l.list)
+	calls := testmodule.Calls(t, h.library, "C_GetAttributeValue") - before
+	require.Greater(t, time.Duration(calls)*each, h.options.limits.list, "it took longer than a call may")
 }
 
 // What a library prints, and be it megabytes in one line or octets that are no text, never reaches the pipe, and is cut in the log.

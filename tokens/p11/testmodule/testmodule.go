@@ -69,7 +69,8 @@
 // A context-specific login is called C_Login(CKU_CONTEXT_SPECIFIC) in such lines. Beside the control file the module keeps what outlives a
 // process: CONTROL.objects (a folder), CONTROL.tries and CONTROL.sotries (the counts of wrong PINs and SO-PINs, as a card does, so all
 // processes see them), CONTROL.userpin, CONTROL.sopin and CONTROL.label once they were set, CONTROL.KIND.pem (the first key and its
-// certificate, for other programs), and CONTROL.calls (the name of each function called, one a line). Removing them gives a new token.
+// certificate, for other programs), and CONTROL.calls (the name of each function called, one a line, and "hangs FUNCTION" when it
+// does not return). Removing them gives a new token.
 // The person at the PIN pad chooses 9876 for a new PIN.
 package testmodule
 
@@ -173,7 +174,7 @@ func Tries(t T, library, counter string) int {
 	return n
 }
 
-// Calls counts how often a function was called so far.
+// Calls counts how often a function was called so far, or, by "hangs FUNCTION", how often it did not return.
 func Calls(t T, library, function string) int {
 	t.Helper()
 	log, err := os.ReadFile(library + ".control.calls")

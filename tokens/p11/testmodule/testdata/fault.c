@@ -36,6 +36,7 @@ void fault(const char *function) {
 	if (setting("core", function, NULL, 0)) signal(SIGABRT, SIG_DFL), abort();
 	if (setting("segv", function, NULL, 0)) raise(SIGSEGV), *(volatile int *)8 = 0;
 	if (setting("exit", function, NULL, 0)) exit(0);
+	if (setting("hang", function, NULL, 0) || setting("spin", function, NULL, 0)) note("hangs ", function);
 	while (setting("hang", function, NULL, 0)) usleep(20000);
 	for (unsigned i = 0; setting("spin", function, NULL, 0); i++) for (volatile int k = 0; k < 1000000; k++) ;
 	if (setting("slow", function, value, sizeof value)) usleep(1000 * strtoul(value, NULL, 0));
@@ -44,7 +45,7 @@ void fault(const char *function) {
 // faulted is fault after the work: what was to be done is done, and nobody is told.
 void faulted(void) {
 	if (running && setting("crashafter", running, NULL, 0)) abort();
-	if (running && setting("hangafter", running, NULL, 0)) for (;;) pause();
+	if (running && setting("hangafter", running, NULL, 0)) for (note("hangs ", running);;) pause();
 }
 
 // claim gives what a function says of a count or a length: the truth, or a first answer to who asks how much room it takes, and a second

@@ -37,6 +37,7 @@ CK_RV C_Initialize(void *arguments) {
 	if (e) return e;
 	if (initialized) return CKR_CRYPTOKI_ALREADY_INITIALIZED;
 	initialized = 1;
+	faulted();
 	return CKR_OK;
 }
 

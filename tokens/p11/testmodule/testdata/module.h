@@ -25,6 +25,7 @@ int setting(const char *name, const char *sub, char *out, size_t size);
 long number(const char *name, long otherwise);
 void field(unsigned char *to, size_t n, const char *name, const char *otherwise);
 CK_RV enter(const char *function);
+void note(const char *what, const char *function);
 
 // fault.c
 
