@@ -148,6 +148,32 @@ func TestFallsBackToPinentry(t *testing.T) {
 	person(t, "Pero", "1234", "key:Return")
 	require.Equal(t, "1234 <nil>", <-answer)
 
+	// One that does not take what it is to say, the sheet or a text, is not asked for the PIN.
+	refuses := func(line, instead string) (path, log string) {
+		path, log = filepath.Join(dir, "refuses"), filepath.Join(dir, "log")
+		script := fmt.Sprintf("#!/bin/sh\nsed -u 's/^%s .*/%s/' | tee %s | %s\n", line, instead, log, ownProgram(t, t.TempDir()))
+		require.NoError(t, os.WriteFile(path, []byte(script), 0o700))
+		return path, log
+	}
+	path, log := refuses("SHEET", `SHEET {"who":1}`)
+	w = window.New(window.Config{Language: "en"}).Own(path)
+	answer = ask(t, func(ctx context.Context) (string, error) { return pinOf(w.PIN(ctx, prompt("en"), tokens.PINState{})) })
+	person(t, "Pero", "1234")
+	require.Equal(t, "1234 <nil>", pressed(answer, "Return"), "pinentry asked")
+	said, err := os.ReadFile(log)
+	require.NoError(t, err)
+	require.Contains(t, string(said), `SHEET {"who":1}`)
+	require.NotContains(t, string(said), "GETPIN")
+
+	path, log = refuses("SETDESC", "NONSENSE")
+	w = window.New(window.Config{Language: "en", Pinentry: path})
+	answer = ask(t, func(ctx context.Context) (string, error) { return pinOf(w.PIN(ctx, prompt("en"), tokens.PINState{})) })
+	require.Contains(t, pressed(answer, "Escape"), tokens.ErrNoWindow.Error())
+	said, err = os.ReadFile(log)
+	require.NoError(t, err)
+	require.Contains(t, string(said), "NONSENSE")
+	require.NotContains(t, string(said), "GETPIN")
+
 	// It is looked for beside the running program.
 	self, err := os.Executable()
 	require.NoError(t, err)
