@@ -45,7 +45,8 @@ var (
 	ErrOutcomeUnknown = errors.New("whether the token did it is not known")
 )
 
-// Refused is the error of an act in which the token refused secrets that the person typed: how often, and how the act ended in the end.
+// Refused is the error of an act in which the token refused secrets that the person typed: how often, and how the act ended in the end. Beside
+// ErrOutcomeUnknown those count too that were put to the token without an answer.
 type Refused struct {
 	Times int
 	Err   error

@@ -79,6 +79,27 @@ func TestOutcomeOfAnInterruptedActIsUnknown(t *testing.T) {
 	}
 }
 
+// Three logins without an answer may have cost three tries: sites do not get a fourth.
+func TestLoginsWithoutAnAnswerAreCounted(t *testing.T) {
+	h, library, _, lost := beside(t)
+	testmodule.Control(t, library, "segv C_Login")
+	for range 3 {
+		h.until(func() error {
+			before := testmodule.Calls(t, library, "C_Login")
+			_, err := h.Sign(t.Context(), page, three(lost))
+			if testmodule.Calls(t, library, "C_Login") > before {
+				unknown(t, err)
+				return nil
+			}
+			return err
+		})
+	}
+	testmodule.Control(t, library)
+	_, err := h.Sign(t.Context(), page, three(lost))
+	refused(t, api.RateLimited, err)
+	require.Equal(t, 3, testmodule.Calls(t, library, "C_Login"))
+}
+
 // Of documents that nobody began to sign it is known that they are not signed.
 func TestDocumentsBehindACrashAreKnownNotToBeSigned(t *testing.T) {
 	h, library, _, lost := beside(t)

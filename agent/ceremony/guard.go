@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/perosign/pero/agent/journal"
+	"github.com/perosign/pero/api"
 	"github.com/perosign/pero/tokens"
 )
 
 // Limits of wrong PINs that sites ask for (R22).
 const (
 	siteCoolDown = 30 * time.Second // token and site, after one wrong PIN
-	wrongPerHour = 3                // then sites may not ask for this token until the person used it from the command line
+	wrongPerHour = 3                // or PINs without an answer; then sites may not ask for this token until the person used it from the command line
 )
 
 // guard keeps sites from using up the tries of a PIN. What it knows is in the journal, so that it outlives the agent and sees
@@ -43,7 +44,7 @@ func (g *guard) attempt(origin string, token tokens.ID, act func() error) error 
 	}
 	err := act()
 	if r := (*tokens.Refused)(nil); errors.As(err, &r) {
-		g.spent(origin, token, r.Times)
+		g.spent(origin, token, r.Times, err)
 		return counted{err}
 	}
 	return err
@@ -54,14 +55,14 @@ type counted struct{ error }
 
 func (c counted) Unwrap() error { return c.error }
 
-// spent counts PINs that a token refused for a site. What the journal says of them later is for the next start.
-func (g *guard) spent(origin string, token tokens.ID, times int) {
+// spent counts PINs that a token refused for a site in an act that ended with err. What the journal says of them later is for the next start.
+func (g *guard) spent(origin string, token tokens.ID, times int, err error) {
 	if origin == "" || times == 0 {
 		return
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.count(g.now(), origin, token, times, g.usesOf(token))
+	g.count(g.now(), origin, token, times, errors.Is(err, tokens.ErrOutcomeUnknown), g.usesOf(token))
 }
 
 // allow says whether a site may ask for the PIN of a token now.
@@ -85,7 +86,7 @@ func (g *guard) allow(origin string, token tokens.ID) error {
 			return err
 		}
 		if uses <= w.uses {
-			return fmt.Errorf("token %s is closed to sites after %d wrong PINs in an hour: %w", token, wrongPerHour, errRateLimited)
+			return fmt.Errorf("token %s is closed to sites after %d PINs in an hour that were wrong or got no answer: %w", token, wrongPerHour, errRateLimited)
 		}
 		delete(g.tokens, token)
 		return nil
@@ -161,12 +162,13 @@ func (g *guard) fold(when time.Time, d journal.Decision, uses func() int) {
 	case personal(d):
 		delete(g.tokens, token)
 	case d.Origin != "" && d.Tries > 0:
-		g.count(when, d.Origin, token, d.Tries, uses)
+		g.count(when, d.Origin, token, d.Tries, d.Outcome == api.OutcomeUnknown, uses)
 	}
 }
 
-// count notes PINs that a token refused for a site; g.mu is held. uses tells how often the person has used the token so far.
-func (g *guard) count(when time.Time, origin string, token tokens.ID, times int, uses func() int) {
+// count notes PINs that a token refused for a site; g.mu is held. Of an act whose outcome is unknown they may be spent, so that they count for the
+// hour, but nobody said that they are wrong: the site does not wait. uses tells how often the person has used the token so far.
+func (g *guard) count(when time.Time, origin string, token tokens.ID, times int, unknown bool, uses func() int) {
 	if g.tokens == nil {
 		g.tokens = map[tokens.ID]*wrongs{}
 	}
@@ -175,7 +177,9 @@ func (g *guard) count(when time.Time, origin string, token tokens.ID, times int,
 		w = &wrongs{sites: map[string]time.Time{}}
 		g.tokens[token] = w
 	}
-	w.sites[origin] = when
+	if !unknown {
+		w.sites[origin] = when
+	}
 	w.times = slices.DeleteFunc(w.times, func(t time.Time) bool { return when.Sub(t) >= time.Hour })
 	w.times = append(w.times, slices.Repeat([]time.Time{when}, times)...)
 	if !w.closed && len(w.times) >= wrongPerHour {

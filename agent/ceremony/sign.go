@@ -101,7 +101,7 @@ func (a *Agent) sign(ctx context.Context, c api.Caller, p api.SignParams, asWrit
 		results, failures = a.signAll(ctx, session, plan)
 		a.logOut(session)
 		entry.Tries = refusedIn(failures)
-		a.guard.spent(c.Origin, plan.token.ID, entry.Tries)
+		a.guard.spent(c.Origin, plan.token.ID, entry.Tries, errors.Join(failures...))
 	}
 	err = a.line.turn(ctx, c.Origin, func() (err error) {
 		if session, err = a.openNow(ctx, c, plan.carrier, plan.prompt(c, a.lang)); err == nil && plan.asksAgain() {

@@ -134,30 +134,33 @@ func TestWhatDoesNotFitIsNotSent(t *testing.T) {
 	require.Zero(t, b.calls("C_Login"), "and the SO-PIN is not sent before there is a PIN to set")
 }
 
-// A new PIN that the token refuses is no wrong PIN.
+// A new PIN that the token refuses is no wrong PIN. The old one is put to the token once for each time it is typed, so that the act of change ends.
 func TestTheTokensPolicy(t *testing.T) {
 	b := newBench(t, "weak 1111")
 	b.answers("1234", "1111", "4321")
-	require.NoError(t, b.change())
-	require.Equal(t, []tokens.PINState{{}, {New: true}, {New: true, Refused: true}}, b.states(), "another new PIN is asked for, and nothing else")
-	require.Equal(t, 2, b.calls("C_SetPIN"), "one for each new PIN")
-
-	b.answers("4321", "1111", "cancel")
-	require.ErrorIs(t, b.change(), tokens.ErrCancelled)
+	require.ErrorIs(t, b.change(), tokens.ErrPINPolicy)
+	require.Equal(t, []tokens.PINState{{}, {New: true}}, b.states())
+	require.Equal(t, 1, b.calls("C_SetPIN"))
 	require.Zero(t, b.tries("tries"))
-	b.answers("4321", "1111")
-	require.ErrorIs(t, b.change(), tokens.ErrPINPolicy, "five refusals end the act")
-	require.Equal(t, 8, b.calls("C_SetPIN"))
+	b.answers("1234", "4321")
+	require.NoError(t, b.change())
 
 	b.answers("87654321", "1111", "2222")
 	require.NoError(t, b.reset())
+	require.Equal(t, []tokens.PINState{{Secret: tokens.SOPIN}, {New: true}, {New: true, Refused: true}}, b.states(), "another new PIN is asked for, and nothing else")
+	require.Equal(t, 2, b.calls("C_Login"), "one for each new PIN")
+	b.answers("87654321", "1111", "cancel")
+	require.ErrorIs(t, b.reset(), tokens.ErrCancelled)
+	b.answers("87654321", "1111")
+	require.ErrorIs(t, b.reset(), tokens.ErrPINPolicy, "five refusals end the act")
+	require.Equal(t, 8, b.calls("C_InitPIN"))
 	require.Zero(t, b.tries("sotries"))
 	b.noPINLeft()
 
 	b = newBench(t, "weak 1111", "spiteful 1")
-	b.answers("1234", "1111", "4321")
-	require.ErrorIs(t, b.change(), tokens.ErrPINPolicy)
-	require.Equal(t, 1, b.calls("C_SetPIN"), "where a refusal costs a try there is no second")
+	b.answers("87654321", "1111", "4321")
+	require.ErrorIs(t, b.reset(), tokens.ErrPINPolicy)
+	require.Equal(t, 1, b.calls("C_InitPIN"), "where a refusal costs a try there is no second")
 }
 
 func TestTheOfficerIsGuardedLikeTheUser(t *testing.T) {

@@ -147,7 +147,9 @@ CK_RV C_InitPIN(CK_SESSION_HANDLE h, unsigned char *pin, CK_ULONG length) {
 	ENTER("C_InitPIN");
 	SESSION(h);
 	if (logged_in != OFFICER) return CKR_USER_NOT_LOGGED_IN;
-	return set_pin(pin, length);
+	CK_RV e = set_pin(pin, length);
+	if (e && number("spiteful", 0)) set_wrong_tries("sotries", wrong_tries("sotries") + 1);
+	return e;
 }
 
 // C_SetPIN changes the user's PIN, or the SO-PIN while that is logged in. With "unblock puk" a locked PIN is set by the SO-PIN in place of
@@ -170,10 +172,7 @@ CK_RV C_SetPIN(CK_SESSION_HANDLE h, unsigned char *old, CK_ULONG old_length, uns
 	}
 	if (!pin_now(right, sizeof right)) return CKR_USER_PIN_NOT_INITIALIZED;
 	if (wrong_tries("tries") >= tries) return CKR_PIN_LOCKED;
-	if (!number("pinpad", 0) && pin && (e = takes(pin, length))) {  // before the old one is looked at, as cards do
-		if (number("spiteful", 0)) set_wrong_tries("tries", wrong_tries("tries") + 1);
-		return e;
-	}
+	if (!number("pinpad", 0) && pin && (e = takes(pin, length))) return e;  // before the old one is looked at, as cards do
 	if ((e = at_pad(right, "0000", &old, &old_length)) || (e = compare("tries", tries, right, old, old_length))) return e;
 	return set_pin(pin, length);
 }
