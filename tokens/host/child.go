@@ -46,6 +46,7 @@ type call struct {
 	person   bool      // a person is being waited for
 	windows  int       // that were opened
 	logins   int       // secrets put to the token
+	opens    bool      // of a login and nothing else
 	acts     bool      // the token may be changed or a PIN counted: without an answer nobody knows whether it was
 }
 
@@ -54,8 +55,11 @@ type answer struct {
 	err  error
 }
 
-// unanswered is err with the secrets that the token was given and may have refused: nobody will tell.
+// unanswered is err with what is not known and the secrets that the token refused, or may have: nobody will tell.
 func (w *call) unanswered(err error) error {
+	if w.acts {
+		err = fmt.Errorf("%w: %w", err, tokens.ErrOutcomeUnknown)
+	}
 	if w.logins > 0 {
 		return &tokens.Refused{Times: w.logins, Err: err}
 	}
@@ -154,6 +158,9 @@ func (c *child) take(number uint32, k kind, body []byte) error {
 			if w.windows++; w.windows > mostWindows {
 				return fmt.Errorf("%d windows in one call: %w", w.windows, errFrame)
 			}
+			if w.opens { // a window follows the token's word on the login before
+				w.acts = false
+			}
 			limit = c.limits.person + c.limits.login // the child ends its window by itself; this is for one that does not
 		}
 		w.deadline = time.Now().Add(limit)
@@ -184,15 +191,12 @@ func (c *child) call(ctx context.Context, k kind, limit time.Duration, body []by
 		_ = c.out.write(number, kindCancel, nil)
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		if w.acts {
-			return nil, w.unanswered(fmt.Errorf("%w: %w", ctx.Err(), tokens.ErrOutcomeUnknown))
-		}
-		return nil, ctx.Err()
+		return nil, w.unanswered(ctx.Err())
 	}
 }
 
 func (c *child) begin(k kind, limit time.Duration, body []byte, event func()) (uint32, *call, error) {
-	w := &call{answer: make(chan answer, 1), limit: limit, event: event, acts: k == kindSign || k == kindGenerate || k == kindInstall || k == kindDelete || k == kindDeleteCertificate}
+	w := &call{answer: make(chan answer, 1), limit: limit, event: event, opens: k == kindOpen, acts: k == kindSign || k == kindGenerate || k == kindInstall || k == kindDelete || k == kindDeleteCertificate}
 	c.mu.Lock()
 	if c.cause != nil || c.stopping {
 		defer c.mu.Unlock()
@@ -278,11 +282,7 @@ func (c *child) fail(err error) {
 	c.cause = err
 	for number, w := range c.calls {
 		delete(c.calls, number)
-		if w.acts {
-			w.answer <- answer{err: w.unanswered(fmt.Errorf("%w: %w", err, tokens.ErrOutcomeUnknown))}
-		} else {
-			w.answer <- answer{err: err}
-		}
+		w.answer <- answer{err: w.unanswered(err)}
 	}
 }
 
