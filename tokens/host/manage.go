@@ -12,8 +12,7 @@ import (
 
 var _ tokens.Manager = (*attended)(nil)
 
-// ChangePIN asks for the old PIN, then for the new one: each typed PIN is tried once. A new PIN that the token does not take is asked for again and
-// costs nothing.
+// ChangePIN asks for the old PIN, then for the new one: each typed PIN is tried once. A new PIN that the token does not take ends the act.
 func (a *attended) ChangePIN(ctx context.Context, id tokens.ID, p tokens.Prompt) error {
 	m, ok := a.Module.(tokens.PINModule)
 	if !ok {
