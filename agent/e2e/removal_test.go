@@ -83,7 +83,7 @@ func TestCardPulledOut(t *testing.T) {
 				}
 				pull()
 			}()
-		}, 0, 1, "token_not_found"},
+		}, 0, 1, "token_removed"},
 		"as the PIN comes": {func(_ *table, card *piv.Card, pull func()) {
 			card.Before(func(instruction byte, data []byte) {
 				if instruction == piv.Verify && len(data) > 0 {

@@ -133,6 +133,9 @@ func (a *attended) attempt(ctx context.Context, id tokens.ID, p tokens.Prompt, s
 		}
 		err = use(pin, p)
 		pin.Wipe()
+		if errors.Is(err, tokens.ErrNoToken) { // it was there before the window
+			err = fmt.Errorf("%v: %w", err, tokens.ErrRemoved)
+		}
 		if !errors.Is(err, tokens.ErrPINIncorrect) && !errors.Is(err, tokens.ErrPUKIncorrect) {
 			return err
 		}
