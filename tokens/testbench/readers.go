@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/perosign/pero/tokens/testbench/piv"
 )
@@ -77,17 +78,28 @@ func (r *Readers) Stop() { r.pcscd.Stop() }
 
 func address(reader int) string { return "127.0.0.1:" + strconv.Itoa(firstPort+reader) }
 
-// Insert puts a card into a reader, 0 or 1, until the end of the test.
+// Insert puts a card into a reader, 0 or 1, until the end of the test. A reader that was still at work on the card before may let go of this one as well:
+// then it is put in once more.
 func (r *Readers) Insert(t T, reader int, c *piv.Card) *piv.Inserted {
 	t.Helper()
 	var inserted *piv.Inserted
-	eventually(t, "the virtual reader takes a card", func() (ok bool) {
-		var err error
-		inserted, err = piv.Insert(address(reader), c)
-		return err == nil
+	var since time.Time
+	eventually(t, "pcscd sees the card", func() bool {
+		if inserted != nil && r.holds(reader) {
+			return true
+		}
+		if time.Since(since) < 8*time.Second {
+			return false
+		}
+		if inserted != nil {
+			inserted.Remove()
+		}
+		if next, err := piv.Insert(address(reader), c); err == nil {
+			inserted, since = next, time.Now()
+		}
+		return false
 	})
 	t.Cleanup(func() { r.Remove(t, reader, inserted) })
-	eventually(t, "pcscd sees the card", func() bool { return r.holds(reader) })
 	return inserted
 }
 
