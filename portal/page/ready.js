@@ -46,7 +46,7 @@ export function ready(app) {
               await agent.pero.changePIN(x.id);
               await agent.refresh();
               app.tell('ready', () => note('good', t('ready.pin.done', { name: carrierName(x) })));
-            }, { kind: 'quiet', test: 'pin', failed: say, describe: `${t('ready.pin')}: ${carrierName(x)}` })))),
+            }, { kind: 'quiet', test: 'pin', failed: (e) => app.tell('ready', () => explain(e)), describe: `${t('ready.pin')}: ${carrierName(x)}` })))),
         ]);
       const off = Math.abs(skew ?? 0) > clockLimit;
       const clockState = skew === undefined ? 'unknown' : off ? 'wrong' : 'ok';
