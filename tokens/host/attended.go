@@ -215,9 +215,7 @@ func flags(t tokens.Token, s tokens.PINState) (tokens.PINState, error) {
 	return s, nil
 }
 
-// fits tells whether a PIN of n octets can be the PIN of t. An empty one never is.
-func fits(n int, t tokens.Token) bool { return within(n, t.MinPIN, t.MaxPIN) }
-
+// within tells whether a PIN of n octets can be one. An empty one never is.
 func within(n, least, most int) bool { return n > 0 && n >= least && (most == 0 || n <= most) }
 
 // unfit tells why what was typed is not worth sending. The lengths that a token tells are the user's PIN's: a PUK or SO-PIN may have others.
@@ -226,7 +224,7 @@ func unfit(typed []byte, t tokens.Token, s tokens.PINState) (length, digits bool
 	case s.Secret != tokens.UserPIN:
 		return len(typed) == 0, false
 	case !s.New || t.State == tokens.PINNotSet && t.Carrier == tokens.File:
-		return !fits(len(typed), t), false
+		return !within(len(typed), t.MinPIN, t.MaxPIN), false
 	}
 	return !within(len(typed), t.NewPIN.Min, t.NewPIN.Max), t.NewPIN.Digits && len(bytes.Trim(typed, "0123456789")) > 0
 }

@@ -100,6 +100,22 @@ func TestKeysThatAlwaysAuthenticate(t *testing.T) {
 	}
 }
 
+// What was too short to be sent is told as that, also after a PIN that the card refused.
+func TestShortPINForOneSignatureIsNotCalledWrong(t *testing.T) {
+	m := newCard()
+	m.always = true
+	w := &person{answers: []string{"1234", "9999", "1", "1234"}}
+	s, err := Attended(m, w).Open(t.Context(), m.token.ID, tokens.Prompt{PINs: 2})
+	require.NoError(t, err)
+	for range 2 {
+		_, err = s.Sign(t.Context(), "01", sha256ECDSA, []byte("digest"))
+		require.NoError(t, err)
+	}
+	require.Equal(t, []tokens.PINState{{Nth: 2, Wrong: true, Low: true}, {Nth: 2, Length: true, Low: true}}, []tokens.PINState{w.shown[2].state, w.shown[3].state})
+	require.Equal(t, []string{"1234", "1234", "9999", "1234"}, m.logins)
+	require.NoError(t, s.Close())
+}
+
 func TestWrongPINsForOneSignatureEnd(t *testing.T) {
 	m := newCard()
 	m.always = true

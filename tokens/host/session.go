@@ -54,26 +54,15 @@ func (s *session) again(ctx context.Context) (*tokens.PIN, error) {
 	if !s.state.Wrong {
 		s.state.Nth++
 	}
-	for short := 0; ; {
-		pin, err := s.store.pin(ctx, s.prompt, s.state)
-		if err != nil {
-			if ctx.Err() == nil { // the person's own end of it
-				s.over = err
-			}
-			return nil, err
+	pin, err := s.store.typed(ctx, s.prompt, &s.state)
+	if err != nil {
+		if ctx.Err() == nil { // the person's own end of it
+			s.over = err
 		}
-		if pin == nil || fits(len(pin.Bytes()), s.prompt.Token) {
-			s.state.Length, s.state.Wrong = false, false
-			loginBegins(ctx)
-			return pin, nil
-		}
-		pin.Wipe()
-		if short++; short == shortPINs {
-			s.over = tokens.ErrCancelled
-			return nil, s.over
-		}
-		s.state.Length = true
+		return nil, err
 	}
+	loginBegins(ctx)
+	return pin, nil
 }
 
 // Sign asks the person once more when the token refused the PIN of just this signature.
