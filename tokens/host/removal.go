@@ -9,11 +9,11 @@ import (
 )
 
 // callOn is a call about one token. There are libraries that never return from a call whose card was pulled out (OpenSC 0.23 waits for a lock of its own);
-// so while a call lasts it is looked, from the process that lists, whether the token is still there.
+// so while a call lasts it is looked, from the process that lists, whether the token is still there. Most calls are over before the first look.
 func (s *Store) callOn(ctx context.Context, c *child, id tokens.ID, k kind, limit time.Duration, body []byte) ([]byte, error) {
 	over := make(chan struct{})
 	defer close(over)
-	go s.lookAfter(c, id, over)
+	defer time.AfterFunc(s.options.limits.look, func() { s.lookAfter(c, id, over) }).Stop()
 	return c.call(ctx, k, limit, body)
 }
 
@@ -21,25 +21,26 @@ func (s *Store) callOn(ctx context.Context, c *child, id tokens.ID, k kind, limi
 func (s *Store) lookAfter(c *child, id tokens.ID, over <-chan struct{}) {
 	tick := time.NewTicker(s.options.limits.look)
 	defer tick.Stop()
-	for missed := 0; missed < 2; {
+	for missed := 0; ; {
+		if c.withPerson() || !s.lacks(id) {
+			missed = 0
+		} else if missed++; missed == 2 {
+			c.fail(tokens.ErrRemoved)
+			c.kill()
+			return
+		}
 		select {
 		case <-over:
 			return
 		case <-tick.C:
 		}
-		if c.withPerson() {
-			missed = 0
-			continue
-		}
-		list, err := s.Tokens(context.Background())
-		if err != nil || slices.ContainsFunc(list, func(t tokens.Token) bool { return t.ID == id }) {
-			missed = 0
-			continue
-		}
-		missed++
 	}
-	c.fail(tokens.ErrRemoved)
-	c.kill()
+}
+
+// lacks tells whether there is a list and the token is not in it.
+func (s *Store) lacks(id tokens.ID) bool {
+	list, err := s.Tokens(context.Background())
+	return err == nil && !slices.ContainsFunc(list, func(t tokens.Token) bool { return t.ID == id })
 }
 
 // withPerson tells whether the child waits for a person: then its library is not at work, and says by itself that a token has gone.
