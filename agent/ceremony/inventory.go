@@ -160,9 +160,15 @@ func (a *Agent) carrier(ctx context.Context, id string) (carrier, error) {
 
 // holdings lists the certificates of one token.
 func (a *Agent) holdings(ctx context.Context, at carrier) ([]holding, error) {
+	_, list, err := a.inside(ctx, at)
+	return list, err
+}
+
+// inside gives the keys and certificates on a token, as far as they can be seen without a PIN.
+func (a *Agent) inside(ctx context.Context, at carrier) ([]tokens.Key, []holding, error) {
 	keys, certificates, err := at.store.Objects(ctx, at.token.ID)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	all := make([][]byte, len(certificates))
 	for i, c := range certificates {
@@ -180,7 +186,7 @@ func (a *Agent) holdings(ctx context.Context, at carrier) ([]holding, error) {
 		a.places.put(h)
 		list[i] = h
 	}
-	return list, nil
+	return keys, list, nil
 }
 
 // everything lists the certificates of every token. A token that cannot be read hides nothing of the others.

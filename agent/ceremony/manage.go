@@ -20,11 +20,15 @@ const maxLabel = 32
 // reaches CarrierPIN alone.
 func (a *Agent) ChangePIN(ctx context.Context, c api.Caller, token string) (err error) {
 	defer a.done(c, "change a PIN", &err)
-	return a.changePIN(ctx, c, token)
+	at, err := a.carrier(ctx, token)
+	if err != nil {
+		return err
+	}
+	return a.changePIN(ctx, c, at)
 }
 
-func (a *Agent) changePIN(ctx context.Context, c api.Caller, token string) error {
-	return a.manage(ctx, c, token, tokens.Prompt{Act: tokens.ActChangePIN}, func(m tokens.Manager, p tokens.Prompt) error {
+func (a *Agent) changePIN(ctx context.Context, c api.Caller, at carrier) error {
+	return a.manage(ctx, c, at, tokens.Prompt{Act: tokens.ActChangePIN}, func(m tokens.Manager, p tokens.Prompt) error {
 		return m.ChangePIN(ctx, p.Token.ID, p)
 	})
 }
@@ -32,11 +36,15 @@ func (a *Agent) changePIN(ctx context.Context, c api.Caller, token string) error
 // ResetPIN sets a PIN that is locked, forgotten or not there yet, by the SO-PIN or the PUK.
 func (a *Agent) ResetPIN(ctx context.Context, c api.Caller, token string) (err error) {
 	defer a.done(c, "set a PIN anew", &err)
-	return a.resetPIN(ctx, c, token)
+	at, err := a.carrier(ctx, token)
+	if err != nil {
+		return err
+	}
+	return a.resetPIN(ctx, c, at)
 }
 
-func (a *Agent) resetPIN(ctx context.Context, c api.Caller, token string) error {
-	return a.manage(ctx, c, token, tokens.Prompt{Act: tokens.ActResetPIN}, func(m tokens.Manager, p tokens.Prompt) error {
+func (a *Agent) resetPIN(ctx context.Context, c api.Caller, at carrier) error {
+	return a.manage(ctx, c, at, tokens.Prompt{Act: tokens.ActResetPIN}, func(m tokens.Manager, p tokens.Prompt) error {
 		return m.ResetPIN(ctx, p.Token.ID, p)
 	})
 }
@@ -52,9 +60,9 @@ func (a *Agent) CarrierPIN(ctx context.Context, c api.Caller, p api.PINParams) (
 		return err
 	}
 	if at.token.Reset != "" && (at.token.State == tokens.PINLocked || at.token.State == tokens.PINNotSet) {
-		return a.resetPIN(ctx, c, p.Token)
+		return a.resetPIN(ctx, c, at)
 	}
-	return a.changePIN(ctx, c, p.Token)
+	return a.changePIN(ctx, c, at)
 }
 
 // Initialize takes everything off a token, names it, and sets its first PIN unless the person wants none.
@@ -80,7 +88,7 @@ func (a *Agent) Initialize(ctx context.Context, c api.Caller, token, label strin
 			p.Lost = append(p.Lost, h.loss())
 		}
 	}
-	err = a.manage(ctx, c, token, p, func(m tokens.Manager, p tokens.Prompt) error {
+	err = a.manage(ctx, c, at, p, func(m tokens.Manager, p tokens.Prompt) error {
 		t, err := m.Initialize(ctx, p.Token.ID, p)
 		made = tokenView(t)
 		return err
@@ -100,7 +108,7 @@ func (a *Agent) Import(ctx context.Context, c api.Caller, token string) (err err
 			return err
 		}
 	}
-	return a.manage(ctx, c, token, tokens.Prompt{Act: tokens.ActImport}, func(m tokens.Manager, p tokens.Prompt) error {
+	return a.manage(ctx, c, at, tokens.Prompt{Act: tokens.ActImport}, func(m tokens.Manager, p tokens.Prompt) error {
 		if archive, ok := m.(tokens.Archive); ok && p.Token.Carrier == tokens.File {
 			p.Act, p.Token = tokens.ActRestore, tokens.Token{}
 			_, err := archive.Restore(ctx, p)
@@ -111,11 +119,7 @@ func (a *Agent) Import(ctx context.Context, c api.Caller, token string) (err err
 }
 
 // manage leads one act of tokens.Manager: its turn at the window, its entry in the journal.
-func (a *Agent) manage(ctx context.Context, c api.Caller, token string, p tokens.Prompt, do func(m tokens.Manager, p tokens.Prompt) error) error {
-	at, err := a.carrier(ctx, token)
-	if err != nil {
-		return err
-	}
+func (a *Agent) manage(ctx context.Context, c api.Caller, at carrier, p tokens.Prompt, do func(m tokens.Manager, p tokens.Prompt) error) error {
 	m, ok := at.store.(tokens.Manager)
 	if !ok {
 		return fmt.Errorf("token %q: %w", at.token.Label, tokens.ErrUnsupported)
@@ -132,7 +136,7 @@ func (a *Agent) manage(ctx context.Context, c api.Caller, token string, p tokens
 		return storage("reserve the journal", err)
 	}
 	p.Origin, p.Language, p.Token = c.Origin, a.lang, at.token
-	err = a.line.turn(ctx, c.Origin, func() error {
+	err := a.line.turn(ctx, c.Origin, func() error {
 		if err := a.admit(c); err != nil { // as of openNow
 			return err
 		}
@@ -147,15 +151,6 @@ func (a *Agent) manage(ctx context.Context, c api.Caller, token string, p tokens
 	})
 	a.events.touch(true)
 	return errors.Join(err, a.decide(c, journal.Decision{Act: string(p.Act), Token: string(at.token.ID)}, err))
-}
-
-// inside gives the keys and certificates on a token, as far as they can be seen without a PIN.
-func (a *Agent) inside(ctx context.Context, at carrier) (keys []tokens.Key, held []holding, err error) {
-	if keys, _, err = at.store.Objects(ctx, at.token.ID); err != nil {
-		return nil, nil, err
-	}
-	held, err = a.holdings(ctx, at)
-	return keys, held, err
 }
 
 func keyLoss(k tokens.Key) tokens.PromptLoss {

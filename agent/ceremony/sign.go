@@ -109,13 +109,13 @@ func (a *Agent) sign(ctx context.Context, c api.Caller, p api.SignParams, asWrit
 		}
 		return err
 	})
-	switch {
-	case err != nil && results == nil && session != nil:
-		a.logOut(session)
-		fallthrough
-	case err != nil && results == nil:
-		return r, errors.Join(err, a.decide(c, entry, err))
-	case results == nil:
+	if results == nil {
+		if err != nil {
+			if session != nil {
+				a.logOut(session)
+			}
+			return r, errors.Join(err, a.decide(c, entry, err))
+		}
 		sign()
 	}
 	err = ctx.Err()
