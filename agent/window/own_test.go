@@ -431,13 +431,5 @@ func TestOwnWindowAnswers(t *testing.T) {
 	keys(t, "key", "Escape")
 	require.Equal(t, " "+tokens.ErrCancelled.Error(), <-answer)
 
-	ctx, cancel := context.WithCancel(t.Context())
-	answer = askUntil(ctx, func(ctx context.Context) (string, error) { return pinOf(w.PIN(ctx, prompt("ru"), tokens.PINState{})) })
-	person(t, "Перо")
-	cancel()
-	require.Equal(t, " context canceled", <-answer)
-	require.Eventually(t, func() bool {
-		out, _ := exec.Command("xdotool", "search", "--onlyvisible", "--name", "^Перо$").Output()
-		return len(out) == 0
-	}, 20*time.Second, 50*time.Millisecond, "the window goes with its request")
+	goesWithItsRequest(t, w)
 }

@@ -75,25 +75,22 @@ func (w words) finalTry(p tokens.Prompt, s tokens.PINState, room int) []page {
 	if p.Token.PINPad {
 		pages = w.pages(p, s, room)
 	}
-	last := page{title: w.Say("window.title.final"), text: join([]string{consequence}, w.token(p)), ok: w.Say("window.ok.final"),
-		cancel: w.Say("window.cancel"), yesWord: w.Say("window.ask.yesword")}
-	last.tell = w.Say("window.ask.yes", locale.Values{"OK": last.ok, "Cancel": last.cancel})
-	if room == inParts {
-		last.text, last.sheet = "", w.finalSheet(p, consequence)
-	}
-	return append(pages, last)
+	return append(pages, w.warning(p, w.Say("window.title.final"), consequence, w.Say("window.ok.final"), room))
 }
 
 // sure gives the second question before what cannot be taken back.
 func (w words) sure(p tokens.Prompt, room int) []page {
-	consequence := w.Say("window.sure." + string(p.Act))
-	last := page{title: w.Say("window.title"), text: join([]string{consequence}, w.token(p)), ok: w.Say("window.ok.sure"),
-		cancel: w.Say("window.cancel"), yesWord: w.Say("window.ask.yesword")}
-	last.tell = w.Say("window.ask.yes", locale.Values{"OK": last.ok, "Cancel": last.cancel})
+	return []page{w.warning(p, w.Say("window.title"), w.Say("window.sure."+string(p.Act)), w.Say("window.ok.sure"), room)}
+}
+
+// warning is a page that says what will come of a yes, and to which token.
+func (w words) warning(p tokens.Prompt, title, consequence, ok string, room int) page {
+	made := page{title: title, text: join([]string{consequence}, w.token(p)), ok: ok, cancel: w.Say("window.cancel"), yesWord: w.Say("window.ask.yesword")}
+	made.tell = w.Say("window.ask.yes", locale.Values{"OK": made.ok, "Cancel": made.cancel})
 	if room == inParts {
-		last.text, last.sheet = "", w.finalSheet(p, consequence)
+		made.text, made.sheet = "", w.finalSheet(p, consequence)
 	}
-	return []page{last}
+	return made
 }
 
 // opening is the title of the question for a file to read.
