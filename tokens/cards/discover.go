@@ -55,11 +55,11 @@ func (f finder) discover(configured []Module) []Module {
 			return
 		}
 		// The name by which a product is known is its own only once: the second copy of a library would show every token twice.
-		if key := resolved + "\x00" + m.Parameters; paths[key] || (!asked && product != "" && products[product]) {
+		key := resolved + "\x00" + m.Parameters
+		if paths[key] || (!asked && product != "" && products[product]) {
 			return
-		} else {
-			paths[key] = true
 		}
+		paths[key] = true
 		if m.Name == "" {
 			m.Name = product
 		}

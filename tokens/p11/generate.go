@@ -91,9 +91,7 @@ func templates(cka []byte, label string, published bool) (public, private []*pkc
 // makePair makes the pair, by crypto11 where it could start.
 func (s *session) makePair(h pkcs11.SessionHandle, k kind, size size, public, private []*pkcs11.Attribute) error {
 	if k.keyType == pkcs11.CKK_RSA && !s.m.quirks.Decrypts {
-		// CKA_DECRYPT is on by default, in crypto11 and in the modules: a signature key decrypts nothing.
-		public = append(public, pkcs11.NewAttribute(pkcs11.CKA_ENCRYPT, false))
-		private = append(private, pkcs11.NewAttribute(pkcs11.CKA_DECRYPT, false))
+		public, private = onlySigning(public, private)
 	}
 	if size.digest != nil {
 		return s.makeGOST(h, k, size, public, private)
@@ -141,6 +139,11 @@ func (s *session) makeGOST(h pkcs11.SessionHandle, k kind, size size, public, pr
 	sets := []*pkcs11.Attribute{pkcs11.NewAttribute(pkcs11.CKA_GOSTR3410_PARAMS, curve), pkcs11.NewAttribute(pkcs11.CKA_GOSTR3411_PARAMS, digest)}
 	_, _, err = s.ctx.GenerateKeyPair(h, []*pkcs11.Mechanism{pkcs11.NewMechanism(k.generate, nil)}, append(public, sets...), append(private, sets...))
 	return err
+}
+
+// onlySigning adds what keeps an RSA key from decrypting: CKA_DECRYPT is on by default, in crypto11 and in the modules.
+func onlySigning(public, private []*pkcs11.Attribute) (pub, priv []*pkcs11.Attribute) {
+	return append(public, pkcs11.NewAttribute(pkcs11.CKA_ENCRYPT, false)), append(private, pkcs11.NewAttribute(pkcs11.CKA_DECRYPT, false))
 }
 
 // typed adds the classes and the key type to both templates.

@@ -189,8 +189,7 @@ func (s *session) bring(ctx context.Context, b bundle) (made []pkcs11.ObjectHand
 		kind, _, _ := sizeOf(b.algorithm)
 		public, private = typed(kind, public, private)
 		if kind.keyType == pkcs11.CKK_RSA {
-			public = append(public, pkcs11.NewAttribute(pkcs11.CKA_ENCRYPT, false))
-			private = append(private, pkcs11.NewAttribute(pkcs11.CKA_DECRYPT, false))
+			public, private = onlySigning(public, private)
 		}
 		one, err := s.create(h, private)
 		if err != nil {
