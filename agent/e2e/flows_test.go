@@ -202,9 +202,7 @@ var flows = []struct {
 	{"the library hangs in C_Login", func(t *testing.T, s *scene, page *api.Client) {
 		s.control("key ec", "hang C_Login")
 		s.answer("pin " + pin)
-		before := testmodule.Calls(t, s.library, "C_Login")
-		result := s.asks(t.Context(), page, test)
-		require.Eventually(t, func() bool { return testmodule.Calls(t, s.library, "C_Login") > before }, patience, tick)
+		result := s.reaches(t, page, "C_Login")
 		require.True(t, s.oneHostKnows(t), "the search finds the PIN in the process of the login")
 		s.nowhere(t, "while the library has the PIN")
 		s.control("key ec")
@@ -225,9 +223,7 @@ var flows = []struct {
 	{"the library hangs in C_Sign and is killed", func(t *testing.T, s *scene, page *api.Client) {
 		s.control("key ec", "hang C_Sign")
 		s.answer("pin " + pin)
-		before := testmodule.Calls(t, s.library, "C_Sign")
-		result := s.asks(t.Context(), page, test)
-		require.Eventually(t, func() bool { return testmodule.Calls(t, s.library, "C_Sign") > before }, patience, tick)
+		result := s.reaches(t, page, "C_Sign")
 		require.NoError(t, page.Close())
 		require.Error(t, <-result)
 		s.forgotten(t)
@@ -236,9 +232,7 @@ var flows = []struct {
 	{"the agent is killed in a login and started again", func(t *testing.T, s *scene, page *api.Client) {
 		s.control("key ec", "hang C_Login")
 		s.answer("pin " + pin)
-		before := testmodule.Calls(t, s.library, "C_Login")
-		result := s.asks(t.Context(), page, test)
-		require.Eventually(t, func() bool { return testmodule.Calls(t, s.library, "C_Login") > before }, patience, tick)
+		result := s.reaches(t, page, "C_Login")
 		require.NoError(t, s.agent.Process.Kill())
 		_ = s.agent.Wait()
 		require.Error(t, <-result)
@@ -277,6 +271,15 @@ func (s *scene) asks(ctx context.Context, page *api.Client, label string) <-chan
 		_, err := sign(ctx, page, certificate)
 		result <- err
 	}()
+	return result
+}
+
+// reaches is asks until the library of the test token is in one of its functions.
+func (s *scene) reaches(t *testing.T, page *api.Client, function string) <-chan error {
+	t.Helper()
+	before := testmodule.Calls(t, s.library, function)
+	result := s.asks(t.Context(), page, test)
+	require.Eventually(t, func() bool { return testmodule.Calls(t, s.library, function) > before }, patience, tick)
 	return result
 }
 

@@ -133,12 +133,21 @@ func tail(s string, n int) string { return s[max(0, len(s)-n):] }
 // page connects a page of an origin.
 func (h *house) page(origin string) *api.Client {
 	h.t.Helper()
-	var conn api.Conn
+	return h.speaks(h.connect(origin))
+}
+
+func (h *house) connect(origin string) (conn api.Conn) {
+	h.t.Helper()
 	require.Eventually(h.t, func() bool {
 		var err error
 		conn, err = ws.Dial(h.t.Context(), h.listen, origin)
 		return err == nil
 	}, patience, tick, "the agent answers")
+	return conn
+}
+
+// speaks is a page's client, until the end of the test or flow.
+func (h *house) speaks(conn api.Conn) *api.Client {
 	c := api.NewClient(conn)
 	h.t.Cleanup(func() { _ = c.Close() })
 	return c

@@ -22,7 +22,6 @@ import (
 	"github.com/perosign/pero/agent/config"
 	"github.com/perosign/pero/agent/window/pinentrytest"
 	"github.com/perosign/pero/api"
-	"github.com/perosign/pero/api/ws"
 	"github.com/perosign/pero/tokens/testbench"
 )
 
@@ -143,15 +142,7 @@ func (c heard) ReadMessage() (api.Kind, []byte, error) {
 // page connects a page of an origin, until the end of the flow.
 func (w *watched) page(origin string) *api.Client {
 	w.t.Helper()
-	var conn api.Conn
-	require.Eventually(w.t, func() bool {
-		var err error
-		conn, err = ws.Dial(w.t.Context(), w.listen, origin)
-		return err == nil
-	}, patience, tick, "the agent answers behind the service")
-	c := api.NewClient(heard{conn, &w.received})
-	w.t.Cleanup(func() { _ = c.Close() })
-	return c
+	return w.speaks(heard{w.connect(origin), &w.received})
 }
 
 // run runs a command of the person's, which must succeed.
