@@ -55,7 +55,7 @@ func SoftHSM(t T) Carrier {
 	folder := t.TempDir()
 	conf := filepath.Join(folder, "softhsm2.conf")
 	write(t, conf, "directories.tokendir = %s\nobjectstore.backend = file\nslots.removable = true\nlog.level = ERROR\n", folder)
-	setenv(t, "SOFTHSM2_CONF", conf)
+	t.Setenv("SOFTHSM2_CONF", conf)
 	c := Carrier{Name: "SoftHSM", Path: SoftHSMLibrary, Library: "SoftHSM", Maker: "SoftHSM project", Label: "soft"}
 	create := func(label string) {
 		run(t, nil, "softhsm2-util", "--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", SOPIN)
@@ -92,11 +92,6 @@ func NSS(t T) Carrier {
 	run(t, nil, "certutil", "-N", "-d", "sql:"+folder, "-f", password)
 	c.Parameters = fmt.Sprintf("configdir='sql:%s' certPrefix='' keyPrefix='' secmod='secmod.db' flags= ", folder)
 	return c
-}
-
-func setenv(t T, name, value string) {
-	t.Helper()
-	t.Setenv(name, value)
 }
 
 func write(t T, path, format string, args ...any) {

@@ -27,14 +27,14 @@ func TPM(t T) Carrier {
 	bus := filepath.Join(state, "bus")
 	serve(t, nil, "dbus-daemon", "--session", "--nofork", "--address=unix:path="+bus)
 	eventually(t, "the message bus listens", func() bool { return listens("unix", bus) })
-	setenv(t, "DBUS_SESSION_BUS_ADDRESS", "unix:path="+bus)
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path="+bus)
 	serve(t, nil, "tpm2-abrmd", "--session", "--allow-root", "--tcti=swtpm:host=127.0.0.1,port="+tpmPort)
 	const broker = "com.intel.tss2.Tabrmd"
 	eventually(t, "tpm2-abrmd answers", func() bool {
 		return exec.Command("gdbus", "wait", "--session", "--timeout", "1", broker).Run() == nil
 	})
-	setenv(t, "TPM2_PKCS11_TCTI", "tabrmd:bus_type=session")
-	setenv(t, "TPM2_PKCS11_STORE", t.TempDir())
+	t.Setenv("TPM2_PKCS11_TCTI", "tabrmd:bus_type=session")
+	t.Setenv("TPM2_PKCS11_STORE", t.TempDir())
 	c := Carrier{Name: "TPM", Path: TPMLibrary, Library: "tpm2-software.github.io", Maker: "IBM", Label: "chip"}
 	tool := func(args ...string) { run(t, nil, "pkcs11-tool", append([]string{"--module", c.Path}, args...)...) }
 	create := func(slot, label string) { // there is always one more slot, with a token that is not initialised
