@@ -10,39 +10,51 @@ import (
 	"github.com/perosign/pero/tokens/p11/testmodule"
 )
 
-// A library that never returns from a signature whose card was pulled out is ended when the card is seen to be gone, not when its time is up; the library
-// is not accused, and the card works when it comes back.
+// A library that never returns from a call whose card was pulled out is ended when the card is seen to be gone, not when its time is up; the library is not
+// accused, and the card works when it comes back.
 func TestCardPulledOutOfALibraryThatHangs(t *testing.T) {
-	l := limits{}.orDefault()
-	l.look, l.sign = 100*time.Millisecond, time.Hour
-	h := newHurt(t, l)
-	token, _, step, err := h.list(t.Context())
-	require.NoError(t, err, step)
-	s, err := h.Open(t.Context(), token.ID, tokens.Prompt{Act: tokens.ActSign, Language: "en"})
-	require.NoError(t, err)
-	testmodule.Control(t, h.library, "hang C_Sign")
-	result := make(chan error, 1)
-	go func() {
-		_, err := s.Sign(t.Context(), "01", SHA256ECDSA, make([]byte, 32))
-		result <- err
-	}()
-	require.Eventually(t, func() bool { return testmodule.Calls(t, h.library, "C_Sign") == 1 }, time.Minute, 10*time.Millisecond)
-	looks := func() int { return testmodule.Calls(t, h.library, "C_GetSlotList") }
-	before := looks()
-	require.Eventually(t, func() bool { return len(result) > 0 || looks() >= before+6 }, time.Minute, 10*time.Millisecond) // two in each look
-	require.Empty(t, result, "it hangs while the card is there")
-	testmodule.Control(t, h.library, "hang C_Sign", "present 0")
-	err = <-result
-	require.ErrorIs(t, err, tokens.ErrRemoved)
-	require.ErrorIs(t, err, tokens.ErrOutcomeUnknown)
-	require.NotErrorIs(t, err, tokens.ErrModuleCrashed)
-	require.NoError(t, s.Close())
-	require.NoError(t, h.breaker.allow(time.Now()))
+	for _, c := range []struct {
+		function string
+		act      func(*hurt, tokens.ID) error
+	}{
+		{"C_Sign", func(h *hurt, id tokens.ID) error {
+			s, err := h.Open(t.Context(), id, tokens.Prompt{Act: tokens.ActSign, Language: "en"})
+			require.NoError(t, err)
+			defer s.Close()
+			_, err = s.Sign(t.Context(), "01", SHA256ECDSA, make([]byte, 32))
+			return err
+		}},
+		{"C_SetPIN", func(h *hurt, id tokens.ID) error {
+			return h.ChangePIN(t.Context(), id, tokens.Prompt{Act: tokens.ActChangePIN, Language: "en"})
+		}},
+	} {
+		t.Run(c.function, func(t *testing.T) {
+			l := limits{}.orDefault()
+			l.look, l.sign, l.generate = 100*time.Millisecond, time.Hour, time.Hour
+			h := newHurt(t, l)
+			token, _, step, err := h.list(t.Context())
+			require.NoError(t, err, step)
+			testmodule.Control(t, h.library, "hang "+c.function)
+			result := make(chan error, 1)
+			go func() { result <- c.act(h, token.ID) }()
+			require.Eventually(t, func() bool { return testmodule.Calls(t, h.library, c.function) == 1 }, time.Minute, 10*time.Millisecond)
+			looks := func() int { return testmodule.Calls(t, h.library, "C_GetSlotList") }
+			before := looks()
+			require.Eventually(t, func() bool { return len(result) > 0 || looks() >= before+6 }, time.Minute, 10*time.Millisecond) // two in each look
+			require.Empty(t, result, "it hangs while the card is there")
+			testmodule.Control(t, h.library, "hang "+c.function, "present 0")
+			err = <-result
+			require.ErrorIs(t, err, tokens.ErrRemoved)
+			require.ErrorIs(t, err, tokens.ErrOutcomeUnknown)
+			require.NotErrorIs(t, err, tokens.ErrModuleCrashed)
+			require.NoError(t, h.breaker.allow(time.Now()))
 
-	testmodule.Control(t, h.library)
-	_, _, step, err = h.list(t.Context())
-	require.NoError(t, err, step)
-	require.Equal(t, 1, testmodule.Calls(t, h.library, "C_Sign"), "nothing was signed again")
+			testmodule.Control(t, h.library)
+			_, _, step, err = h.list(t.Context())
+			require.NoError(t, err, step)
+			require.Equal(t, 1, testmodule.Calls(t, h.library, c.function), "nothing was done again")
+		})
+	}
 }
 
 // Whoever lists tokens just after a crash waits for the first pause and is told what is so, not that there was a crash.

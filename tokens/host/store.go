@@ -183,7 +183,12 @@ func (s *Store) manage(ctx context.Context, act tokens.Act, id tokens.ID, p toke
 	var e encoder
 	e.text(string(id))
 	encodePrompt(&e, p)
-	body, err := c.call(ctx, kindManage, s.options.limits.generate, e.b)
+	var body []byte
+	if act == tokens.ActInitialize { // gives the token another ID: looked for, it would seem to be gone
+		body, err = c.call(ctx, kindManage, s.options.limits.generate, e.b)
+	} else {
+		body, err = s.callOn(ctx, c, id, kindManage, s.options.limits.generate, e.b)
+	}
 	if err != nil {
 		return tokens.Token{}, fmt.Errorf("%s: %s: %w", s.options.Module.Name, act, err)
 	}
