@@ -54,7 +54,7 @@ type errorData struct {
 	Outcome string `json:"outcome,omitempty"`
 }
 
-// OutcomeUnknown beside module_crashed or token_removed: the carrier may have counted the PIN, signed, or made or written what was asked for, or not.
+// OutcomeUnknown beside module_crashed, token_removed, user_cancelled or timed_out: the carrier may have counted the PIN, signed, or made or written what was asked for, or not.
 const OutcomeUnknown = "unknown"
 
 // Codes of JSON-RPC 2.0, section 5.1. They are for JSON-RPC tools; the contract is the reason.

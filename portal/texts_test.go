@@ -69,7 +69,9 @@ func TestEveryKeyUsedHasWords(t *testing.T) {
 		api.TokenReadOnly, api.CertificateExpired, api.KeyExpired, api.TokenFaulty, api.TokenFailed, api.ContainerForeign, api.ModuleCrashed, api.NoWindow, api.StorageFailed, api.Conflict, api.AccessDenied} {
 		has("reason."+string(r), "api")
 	}
-	has("reason."+string(api.ModuleCrashed)+"_"+api.OutcomeUnknown, "api")
+	for _, what := range []string{string(api.ModuleCrashed) + "_", string(api.TokenRemoved) + "_", "outcome_"} {
+		has("reason."+what+api.OutcomeUnknown, "api")
+	}
 	for _, s := range []state{draft, submitted, approved, refused, confirmed, requested, issued, installed} {
 		has("application."+string(s), "application.go")
 	}

@@ -31,7 +31,7 @@ func (a *Agent) BackupCarrier(ctx context.Context, c api.Caller, p api.BackupPar
 		return storage("reserve the journal", err)
 	}
 	err = a.line.turn(ctx, c.Origin, func() error {
-		return a.guard.attempt(c.Origin, at.token.ID, func() error {
+		return a.guard.attempt(c.Origin, at.token.ID, tokens.ActBackup, func() error {
 			api.Report(ctx, api.Progress{Step: api.StepConsent})
 			_, err := archive.Backup(ctx, at.token.ID, tokens.Prompt{Act: tokens.ActBackup, Origin: c.Origin, Language: a.lang, Token: at.token})
 			return err

@@ -1,6 +1,7 @@
 package ceremony
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -128,10 +129,8 @@ func (a *Agent) worded(err error) *api.Error {
 	case errors.Is(err, tokens.ErrKeyboardHeld):
 		out.Message = a.words.Say("errors.keyboard_held")
 	case errors.Is(err, tokens.ErrOutcomeUnknown):
-		out.Message, out.Outcome = a.words.Say("errors.outcome_unknown"), api.OutcomeUnknown
-		if errors.Is(err, tokens.ErrRemoved) {
-			out.Message = a.words.Say("errors.removed_unknown")
-		}
+		said := map[api.Reason]string{api.ModuleCrashed: "errors.outcome_unknown", api.TokenRemoved: "errors.removed_unknown"}[out.Reason]
+		out.Message, out.Outcome = a.words.Say(cmp.Or(said, "errors.stopped_unknown")), api.OutcomeUnknown
 	case errors.Is(err, tokens.ErrPINNotLocked):
 		out.Message = a.words.Say("errors.pin_not_locked")
 	}

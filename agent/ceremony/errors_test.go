@@ -72,6 +72,21 @@ func TestEveryTokenErrorHasAReason(t *testing.T) {
 	require.Equal(t, api.UserCancelled, reasonOf(fmt.Errorf("gone: %w", context.Canceled)))
 }
 
+// Who is told that an outcome is not known is told what ended the work, too: a request that was cancelled is no crash.
+func TestOutcomeThatIsNotKnownHasItsCause(t *testing.T) {
+	a := &Agent{words: locale.For("en")}
+	for cause, want := range map[error]string{
+		tokens.ErrModuleCrashed: "The token maker's program stopped working", tokens.ErrRemoved: "The token was taken out",
+		context.Canceled: "The request ended", context.DeadlineExceeded: "The request ended",
+	} {
+		e := a.worded(fmt.Errorf("sign: %w: %w", cause, tokens.ErrOutcomeUnknown))
+		require.Equal(t, api.OutcomeUnknown, e.Outcome)
+		require.Equal(t, reasonOf(cause), e.Reason)
+		require.Contains(t, e.Message, want+" ")
+		require.Contains(t, e.Message, "is not known; nothing was repeated")
+	}
+}
+
 // A person who mistyped a value is told which and why, not that the site is at fault.
 func TestValuesAreRefusedInWords(t *testing.T) {
 	for lang, want := range map[string]string{

@@ -37,14 +37,14 @@ type wrongs struct {
 	uses   int // of the token by the person, when it was closed to sites
 }
 
-// attempt has act ask for the PIN of a token, if a site may do so now, and counts what the token refused of it before anybody else has a turn.
-func (g *guard) attempt(origin string, token tokens.ID, act func() error) error {
+// attempt has do ask for the PIN of a token for an act, if a site may do so now, and counts what the token refused of it before anybody else has a turn.
+func (g *guard) attempt(origin string, token tokens.ID, act tokens.Act, do func() error) error {
 	if err := g.allow(origin, token); err != nil {
 		return err
 	}
-	err := act()
+	err := do()
 	if r := (*tokens.Refused)(nil); errors.As(err, &r) {
-		g.spent(origin, token, r.Times, err)
+		g.spent(origin, token, act, r.Times, err)
 		return counted{err}
 	}
 	return err
@@ -56,13 +56,13 @@ type counted struct{ error }
 func (c counted) Unwrap() error { return c.error }
 
 // spent counts PINs that a token refused for a site in an act that ended with err. What the journal says of them later is for the next start.
-func (g *guard) spent(origin string, token tokens.ID, times int, err error) {
+func (g *guard) spent(origin string, token tokens.ID, act tokens.Act, times int, err error) {
 	if origin == "" || times == 0 {
 		return
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.count(g.now(), origin, token, times, errors.Is(err, tokens.ErrOutcomeUnknown), g.usesOf(token))
+	g.count(g.now(), origin, token, weigh(act, times), errors.Is(err, tokens.ErrOutcomeUnknown), g.usesOf(token))
 }
 
 // allow says whether a site may ask for the PIN of a token now.
@@ -162,8 +162,16 @@ func (g *guard) fold(when time.Time, d journal.Decision, uses func() int) {
 	case personal(d):
 		delete(g.tokens, token)
 	case d.Origin != "" && d.Tries > 0:
-		g.count(when, d.Origin, token, d.Tries, d.Outcome == api.OutcomeUnknown, uses)
+		g.count(when, d.Origin, token, weigh(tokens.Act(d.Act), d.Tries), d.Outcome == api.OutcomeUnknown, uses)
 	}
+}
+
+// weigh tells as how many wrong PINs an act counts: a PUK that is used up ends a card, so that one wrong one is all that sites may cost.
+func weigh(act tokens.Act, refused int) int {
+	if act == tokens.ActResetPIN {
+		return max(refused, wrongPerHour)
+	}
+	return refused
 }
 
 // count notes PINs that a token refused for a site; g.mu is held. Of an act whose outcome is unknown they may be spent, so that they count for the

@@ -140,13 +140,9 @@ func (a *Agent) manage(ctx context.Context, c api.Caller, at carrier, p tokens.P
 		if err := a.admit(c); err != nil { // as of openNow
 			return err
 		}
-		return a.guard.attempt(c.Origin, at.token.ID, func() error {
+		return a.guard.attempt(c.Origin, at.token.ID, p.Act, func() error {
 			api.Report(ctx, api.Progress{Step: api.StepConsent})
-			err := do(m, p)
-			if r := (*tokens.Refused)(nil); p.Act == tokens.ActResetPIN && errors.As(err, &r) {
-				r.Times = max(r.Times, wrongPerHour) // a PUK that is used up ends a card: one wrong one is all that sites may cost
-			}
-			return err
+			return do(m, p)
 		})
 	})
 	a.events.touch(true)

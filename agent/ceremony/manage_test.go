@@ -95,6 +95,8 @@ func TestSitesPayForWrongPINsAndPUKs(t *testing.T) {
 				}
 				refused(t, c.reason, ask())
 				require.Equal(t, before+1, testmodule.Tries(t, library, c.counter))
+				list := h.decisions()
+				require.Equal(t, 1, list[len(list)-1].Tries, "the journal tells what the token refused")
 				shown := h.window.count()
 				refused(t, api.RateLimited, ask())
 				require.Equal(t, shown, h.window.count())

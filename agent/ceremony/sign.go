@@ -101,7 +101,7 @@ func (a *Agent) sign(ctx context.Context, c api.Caller, p api.SignParams, asWrit
 		results, failures = a.signAll(ctx, session, plan)
 		a.logOut(session)
 		entry.Tries = refusedIn(failures)
-		a.guard.spent(c.Origin, plan.token.ID, entry.Tries, errors.Join(failures...))
+		a.guard.spent(c.Origin, plan.token.ID, tokens.ActSign, entry.Tries, errors.Join(failures...))
 	}
 	err = a.line.turn(ctx, c.Origin, func() (err error) {
 		if session, err = a.openNow(ctx, c, plan.carrier, plan.prompt(c, a.lang)); err == nil && plan.asksAgain() {
@@ -349,7 +349,7 @@ func (a *Agent) openNow(ctx context.Context, c api.Caller, at carrier, p tokens.
 		return nil, err
 	}
 	var session tokens.Session
-	err := a.guard.attempt(c.Origin, at.token.ID, func() (err error) {
+	err := a.guard.attempt(c.Origin, at.token.ID, p.Act, func() (err error) {
 		api.Report(ctx, api.Progress{Step: api.StepConsent})
 		session, err = at.store.Open(ctx, at.token.ID, p)
 		return err

@@ -6,7 +6,8 @@ import { t, known, date, time } from './i18n.js';
 // explain says what failed, in the catalogue's words where it has them: whose doing it is and the next step.
 export function explain(e) {
   if (e?.name === 'AbortError' || e?.reason === 'cancelled') return note('warn', t('reason.aborted'));
-  const key = `reason.${e?.reason ?? e?.state}${e?.outcome ? `_${e.outcome}` : ''}`;
+  const plain = `reason.${e?.reason ?? e?.state}`;
+  const key = !e?.outcome ? plain : known(`${plain}_${e.outcome}`) ? `${plain}_${e.outcome}` : `reason.outcome_${e.outcome}`;
   if (known(key)) return note(['user_cancelled', 'timed_out'].includes(e.reason) ? 'warn' : 'bad', t(key), e.member && h('span', { class: 'quiet' }, e.member));
   if (e instanceof Words || e?.reason) return note('bad', e.message);
   console.error(e);
