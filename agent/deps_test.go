@@ -96,6 +96,7 @@ var homes = []struct {
 	{"modernc.org/sqlite", []string{"portal"}, "only the portal keeps people"},
 	{"github.com/wneessen/go-mail", []string{"portal"}, "only the portal writes letters"},
 	{"github.com/stretchr/testify", []string{"tokens/tokentest"}, "a suite for tests"},
+	{"golang.org/x/net/bpf", []string{"tokens/host"}, "the jumps of the filter that keeps a library from the network"},
 	{"golang.org/x/net/websocket", []string{"agent/bench"}, "a yardstick that is not our own door"},
 }
 

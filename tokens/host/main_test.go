@@ -114,6 +114,8 @@ func (f *faulty) maybe(call string) {
 	case "print": // what libraries print must not reach the pipe
 		syscall.Write(1, []byte("debug: \x00\x00\x00\x05garbage on standard output\n"))
 		syscall.Write(2, []byte("debug: on standard error\n"))
+	case "dial":
+		dial()
 	case "flood":
 		line := []byte(strings.Repeat("x", 4095) + "\n")
 		for range 256 {

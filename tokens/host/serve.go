@@ -31,6 +31,9 @@ func Serve(ctx context.Context, in io.Reader, out io.Writer, open func(Options) 
 	if err := limitMemory(); err != nil {
 		return fmt.Errorf("limit the process's memory: %w", err)
 	}
+	if err := cutNetwork(); err != nil {
+		return fmt.Errorf("keep the process from the network: %w", err)
+	}
 	if in == io.Reader(os.Stdin) && out == io.Writer(os.Stdout) {
 		moved, err := moveStandardStreams()
 		if err != nil {
