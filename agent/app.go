@@ -76,14 +76,14 @@ func exitCode(err error) int {
 func (a *app) tell(err error) string {
 	var e *api.Error
 	if !errors.As(err, &e) || e.Message == "" {
-		return err.Error()
+		return harmless(err.Error())
 	}
 	s := e.Message
 	if e.Member != "" {
 		s += " (" + e.Member + ")"
 	}
 	if e.Err != nil && (a.verbose || e.Reason == api.Internal || e.Reason == api.StorageFailed || e.Reason == api.BadRequest || e.Reason == api.ModuleCrashed) {
-		s += "\n  " + e.Err.Error()
+		s += "\n  " + harmless(e.Err.Error())
 	}
 	return s
 }
@@ -158,9 +158,14 @@ func (a *app) emit(v any, text func(w io.Writer)) error {
 		text(a.out)
 		return nil
 	}
-	e := json.NewEncoder(a.out)
+	var line strings.Builder
+	e := json.NewEncoder(&line)
 	e.SetEscapeHTML(false)
-	return e.Encode(v)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := io.WriteString(a.out, escaped(line.String()))
+	return err
 }
 
 // failure is what a script reads of an error.

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/perosign/pero/agent/locale"
-	"github.com/perosign/pero/agent/names"
 	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/api"
 )
@@ -114,9 +113,6 @@ func holder(s api.Subject) string {
 	}
 	return "?"
 }
-
-// visible shows what others wrote, without what could disguise it in a terminal.
-func visible(s string) string { return names.Visible(s, "") }
 
 // findCertificate finds one by its id, the beginning of it, or the holder's name; with "" the only one that can sign.
 func (a *app) findCertificate(ctx context.Context, s *stack, name string, toSign bool) (api.Certificate, error) {

@@ -90,7 +90,9 @@ type doctor struct {
 func (d *doctor) find(check, level, id string, v locale.Values) {
 	d.said = append(d.said, said{check, level, id, v})
 	f := finding{Check: check, Level: level, Message: d.words.Say("cli.doctor."+id, v)}
-	f.Cause, _ = v["Cause"].(string)
+	if cause, ok := v["Cause"].(string); ok {
+		f.Cause = harmless(cause)
+	}
 	if level != levelOK {
 		f.Advice = d.words.Say("cli.doctor."+id+".advice", v)
 	}

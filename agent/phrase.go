@@ -25,13 +25,10 @@ func (a *app) phraseCommand() *cobra.Command {
 		}
 		return err
 	})
-	show.AddCommand(a.command("phrase.set", "phrase", 0, 1, func(_ context.Context, args []string) error {
-		if len(args) == 0 {
-			fmt.Fprint(a.err, a.words.Say("cli.phrase.ask"), " ")
-			line, _ := bufio.NewReader(a.in).ReadString('\n') // what is missing is no phrase
-			args = []string{line}
-		}
-		err := window.WritePhrase(phraseFile(), args[0])
+	show.AddCommand(a.command("phrase.set", "", 0, 0, func(context.Context, []string) error {
+		fmt.Fprint(a.err, a.words.Say("cli.phrase.ask"), " ")
+		line, _ := bufio.NewReader(a.in).ReadString('\n') // what is missing is no phrase
+		err := window.WritePhrase(phraseFile(), line)
 		if errors.Is(err, window.ErrPhrase) {
 			return worded{a.words.Say("cli.phrase.unfit", locale.Values{"Longest": window.LongestPhrase}), err}
 		}

@@ -38,7 +38,7 @@ func (a *app) tokensCommand() *cobra.Command {
 				if err := s.agent.BackupCarrier(ctx, person(), api.BackupParams{Token: t.ID}); err != nil {
 					return err
 				}
-				fmt.Fprintln(a.out, a.words.Say("cli.tokens.backed_up", locale.Values{"Name": t.Label}))
+				fmt.Fprintln(a.out, a.words.Say("cli.tokens.backed_up", locale.Values{"Name": visible(t.Label)}))
 				return nil
 			})
 		}),

@@ -30,7 +30,6 @@ const (
 	maxMediaType    = 127
 	maxPurpose      = 500
 	maxIdentifier   = 128
-	maxDocuments    = 4096
 	maxCertificates = 64
 	maxList         = 64
 	minChallenge    = 32
@@ -195,7 +194,7 @@ func (p SignParams) check(c *checker) {
 	c.text("requestId", p.RequestID, maxIdentifier)
 	attached := p.Packaging == "attached"
 	c.when(attached && p.Format == "raw", "packaging")
-	c.when(len(p.Documents) == 0 || len(p.Documents) > maxDocuments, "documents")
+	c.when(len(p.Documents) == 0, "documents")
 	seen := make(map[string]bool, len(p.Documents))
 	for i, d := range p.Documents {
 		if c.err != nil {

@@ -1,7 +1,6 @@
 package trust
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -57,14 +56,4 @@ func Make(in io.Reader, out io.Writer) error {
 	}
 	_, err = out.Write(octets)
 	return err
-}
-
-// output runs a command and gives what it writes; the error says what it complained of.
-func output(c *exec.Cmd) ([]byte, error) {
-	var out, complaint bytes.Buffer
-	c.Stdout, c.Stderr = &out, &complaint
-	if err := c.Run(); err != nil {
-		return nil, fmt.Errorf("%w: %s", err, bytes.TrimSpace(complaint.Bytes()))
-	}
-	return out.Bytes(), nil
 }

@@ -117,7 +117,7 @@ func (s *nss) certutil(ctx context.Context, args ...string) ([]byte, error) {
 	c.SysProcAttr = &syscall.SysProcAttr{Setsid: s.quiet} // without a session it has no terminal to ask at
 	out, err := output(c)
 	if err != nil {
-		if strings.Contains(err.Error(), "SEC_ERROR_BAD_PASSWORD") {
+		if c := (*complaint)(nil); errors.As(err, &c) && strings.Contains(c.text, "SEC_ERROR_BAD_PASSWORD") {
 			return nil, ErrPassword
 		}
 		return nil, fmt.Errorf("certutil %s: %w", args[0], err)

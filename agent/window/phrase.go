@@ -20,7 +20,7 @@ const LongestPhrase = 40
 var ErrPhrase = errors.New("not a phrase for a window")
 
 // ReadPhrase gives the words that a person chose to know Pero's windows by: none can be imitated by who does not know them. They lie in
-// a file, and go from there into windows only. "" when there are none.
+// a file of the person's, and no argument, page or log has them. "" when there are none.
 func ReadPhrase(file string) (string, error) {
 	octets, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
