@@ -212,7 +212,7 @@ func (a *Agent) decide(c api.Caller, d journal.Decision, err error) error {
 		d.Result = string(reason)
 		if r := (*tokens.Refused)(nil); d.Tries == 0 && errors.As(err, &r) {
 			if d.Tries = r.Times; !errors.As(err, new(counted)) { // in a signature, after the login
-				a.guard.spent(c.Origin, tokens.ID(d.Token), tokens.Act(d.Act), d.Tries, err)
+				a.guard.spent(c.Origin, tokens.ID(d.Token), tokens.Act(d.Act), err)
 			}
 		}
 		if errors.Is(err, tokens.ErrOutcomeUnknown) {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/perosign/pero/agent/journal"
-	"github.com/perosign/pero/api"
 	"github.com/perosign/pero/tokens"
 )
 
@@ -44,7 +43,7 @@ func (g *guard) attempt(origin string, token tokens.ID, act tokens.Act, do func(
 	}
 	err := do()
 	if r := (*tokens.Refused)(nil); errors.As(err, &r) {
-		g.spent(origin, token, act, r.Times, err)
+		g.spent(origin, token, act, err)
 		return counted{err}
 	}
 	return err
@@ -55,14 +54,23 @@ type counted struct{ error }
 
 func (c counted) Unwrap() error { return c.error }
 
-// spent counts PINs that a token refused for a site in an act that ended with err. What the journal says of them later is for the next start.
-func (g *guard) spent(origin string, token tokens.ID, act tokens.Act, times int, err error) {
+// spent counts the PINs that a token refused for a site in an act that ended with errs, and tells how many. What the journal says of them later is for the
+// next start.
+func (g *guard) spent(origin string, token tokens.ID, act tokens.Act, errs ...error) (times int) {
+	said := false
+	for _, err := range errs {
+		if r := (*tokens.Refused)(nil); errors.As(err, &r) {
+			times = max(times, r.Times)                                           // each tells of all before it
+			said = said || r.Times > 1 || !errors.Is(r, tokens.ErrOutcomeUnknown) // only the last one can be without an answer
+		}
+	}
 	if origin == "" || times == 0 {
-		return
+		return times
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.count(g.now(), origin, token, weigh(act, times), errors.Is(err, tokens.ErrOutcomeUnknown), g.usesOf(token))
+	g.count(g.now(), origin, token, weigh(act, times), said, g.usesOf(token))
+	return times
 }
 
 // allow says whether a site may ask for the PIN of a token now.
@@ -162,7 +170,7 @@ func (g *guard) fold(when time.Time, d journal.Decision, uses func() int) {
 	case personal(d):
 		delete(g.tokens, token)
 	case d.Origin != "" && d.Tries > 0:
-		g.count(when, d.Origin, token, weigh(tokens.Act(d.Act), d.Tries), d.Outcome == api.OutcomeUnknown, uses)
+		g.count(when, d.Origin, token, weigh(tokens.Act(d.Act), d.Tries), d.Outcome == "" || d.Tries > 1, uses)
 	}
 }
 
@@ -174,9 +182,9 @@ func weigh(act tokens.Act, refused int) int {
 	return refused
 }
 
-// count notes PINs that a token refused for a site; g.mu is held. Of an act whose outcome is unknown they may be spent, so that they count for the
-// hour, but nobody said that they are wrong: the site does not wait. uses tells how often the person has used the token so far.
-func (g *guard) count(when time.Time, origin string, token tokens.ID, times int, unknown bool, uses func() int) {
+// count notes PINs that a token refused for a site; g.mu is held. One that got no answer may be spent, so that it counts for the hour; but unless the token
+// said of one that it is wrong, the site does not wait. uses tells how often the person has used the token so far.
+func (g *guard) count(when time.Time, origin string, token tokens.ID, times int, said bool, uses func() int) {
 	if g.tokens == nil {
 		g.tokens = map[tokens.ID]*wrongs{}
 	}
@@ -185,11 +193,11 @@ func (g *guard) count(when time.Time, origin string, token tokens.ID, times int,
 		w = &wrongs{sites: map[string]time.Time{}}
 		g.tokens[token] = w
 	}
-	if !unknown {
+	if said {
 		w.sites[origin] = when
 	}
 	w.times = slices.DeleteFunc(w.times, func(t time.Time) bool { return when.Sub(t) >= time.Hour })
-	w.times = append(w.times, slices.Repeat([]time.Time{when}, times)...)
+	w.times = append(w.times, slices.Repeat([]time.Time{when}, min(times, wrongPerHour))...)
 	if !w.closed && len(w.times) >= wrongPerHour {
 		w.closed, w.uses = true, uses()
 	}

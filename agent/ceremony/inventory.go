@@ -28,12 +28,15 @@ type holding struct {
 }
 
 // places remembers where certificates and tokens were seen, so that a signature asks one token and not all of them, and a token that its
-// module's crash took away is told from one that was pulled out. It is a hint, never an answer.
+// module's crash took away is told from one that was pulled out. It is a hint, never an answer: when there is too much of it, as of a library that gives
+// its tokens other names each time, it begins anew.
 type places struct {
 	mu     sync.Mutex
 	seen   map[string]place
 	stores map[tokens.ID]tokens.Store
 }
+
+const mostPlaces = 1 << 14
 
 type place struct {
 	store tokens.Store
@@ -50,7 +53,7 @@ func (p *places) get(id string) (place, bool) {
 func (p *places) put(h holding) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.seen == nil {
+	if p.seen == nil || len(p.seen) >= mostPlaces {
 		p.seen = map[string]place{}
 	}
 	if _, known := p.seen[h.id]; !known || h.key != "" {
@@ -61,7 +64,7 @@ func (p *places) put(h holding) {
 func (p *places) note(c carrier) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.stores == nil {
+	if p.stores == nil || len(p.stores) >= mostPlaces {
 		p.stores = map[tokens.ID]tokens.Store{}
 	}
 	p.stores[c.token.ID] = c.store

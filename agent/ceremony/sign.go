@@ -100,8 +100,7 @@ func (a *Agent) sign(ctx context.Context, c api.Caller, p api.SignParams, asWrit
 	sign := func() {
 		results, failures = a.signAll(ctx, session, plan)
 		a.logOut(session)
-		entry.Tries = refusedIn(failures)
-		a.guard.spent(c.Origin, plan.token.ID, tokens.ActSign, entry.Tries, errors.Join(failures...))
+		entry.Tries = a.guard.spent(c.Origin, plan.token.ID, tokens.ActSign, failures...)
 	}
 	err = a.line.turn(ctx, c.Origin, func() (err error) {
 		if session, err = a.openNow(ctx, c, plan.carrier, plan.prompt(c, a.lang)); err == nil && plan.asksAgain() {
@@ -149,16 +148,6 @@ func (a *Agent) sign(ctx context.Context, c api.Caller, p api.SignParams, asWrit
 		}
 	}
 	return r, nil
-}
-
-// refusedIn tells how many PINs the token refused in signatures that came to nothing.
-func refusedIn(failures []error) (times int) {
-	for _, e := range failures {
-		if r := (*tokens.Refused)(nil); errors.As(e, &r) {
-			times = max(times, r.Times)
-		}
-	}
-	return times
 }
 
 // planSigning refuses whatever can be refused without a person.

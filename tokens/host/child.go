@@ -42,12 +42,12 @@ type call struct {
 	answer   chan answer // one
 	limit    time.Duration
 	deadline time.Time // zero: none
+	latest   time.Time // that progress can move the deadline to; zero: there is none to tell of
 	event    func()    // of a watch
 	person   bool      // a person is being waited for
 	windows  int       // that were opened
 	logins   int       // secrets put to the token
-	opens    bool      // of a login and nothing else
-	acts     bool      // the token may be changed or a PIN counted: without an answer nobody knows whether it was
+	acts     bool      // the token may be at it, or just have been: without an answer nobody knows whether a PIN was counted or something written
 }
 
 type answer struct {
@@ -66,8 +66,15 @@ func (w *call) unanswered(err error) error {
 	return err
 }
 
-// mostWindows is how many windows one call may open: a library in the child must not keep the only place at the window for ever.
+// mostWindows is how many windows one call may open, and logins it may make: a library in the child must not keep the only place at the window for ever.
 const mostWindows = 64
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
 
 // start runs a child.
 func start(o Options, crashed func(error), ended func()) (*child, error) {
@@ -153,22 +160,27 @@ func (c *child) take(number uint32, k kind, body []byte) error {
 		if err := d.done(); err != nil {
 			return err
 		}
-		limit := w.limit
-		if w.person = person; person {
+		deadline := time.Now().Add(w.limit)
+		switch {
+		case person:
 			if w.windows++; w.windows > mostWindows {
 				return fmt.Errorf("%d windows in one call: %w", w.windows, errFrame)
 			}
-			if w.opens { // a window follows the token's word on the login before
-				w.acts = false
-			}
-			limit = c.limits.person + c.limits.login // the child ends its window by itself; this is for one that does not
+			w.acts = false                                              // a window follows the token's word on what was put to it before
+			deadline = time.Now().Add(c.limits.person + c.limits.login) // the child ends its window by itself; this is for one that does not
+		case !w.person && !w.latest.IsZero():
+			deadline = earlier(deadline, w.latest)
+		case !w.person:
+			return fmt.Errorf("waiting for nobody: %w", errFrame)
 		}
-		w.deadline = time.Now().Add(limit)
+		w.person, w.deadline = person, deadline
 	case kindLogin:
 		if len(body) > 0 {
 			return fmt.Errorf("login with a body: %w", errFrame)
 		}
-		w.acts, w.logins = true, w.logins+1
+		if w.acts, w.logins = true, w.logins+1; w.logins > mostWindows {
+			return fmt.Errorf("%d logins in one call: %w", w.logins, errFrame)
+		}
 	default:
 		return fmt.Errorf("frame of kind %d: %w", k, errFrame)
 	}
@@ -196,7 +208,7 @@ func (c *child) call(ctx context.Context, k kind, limit time.Duration, body []by
 }
 
 func (c *child) begin(k kind, limit time.Duration, body []byte, event func()) (uint32, *call, error) {
-	w := &call{answer: make(chan answer, 1), limit: limit, event: event, opens: k == kindOpen, acts: k == kindSign || k == kindGenerate || k == kindInstall || k == kindDelete || k == kindDeleteCertificate}
+	w := &call{answer: make(chan answer, 1), limit: limit, event: event, acts: k == kindSign || k == kindGenerate || k == kindInstall || k == kindDelete || k == kindDeleteCertificate}
 	c.mu.Lock()
 	if c.cause != nil || c.stopping {
 		defer c.mu.Unlock()
@@ -208,6 +220,9 @@ func (c *child) begin(k kind, limit time.Duration, body []byte, event func()) (u
 		w.deadline = time.Now().Add(limit)
 		if !c.loaded {
 			w.deadline = w.deadline.Add(c.limits.load)
+		}
+		if k == kindTokens || k == kindObjects {
+			w.latest = w.deadline.Add(c.limits.generate)
 		}
 	}
 	c.calls[number] = w
