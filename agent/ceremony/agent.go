@@ -97,6 +97,7 @@ func New(c Config) *Agent {
 		a.now = time.Now
 	}
 	a.line.now, a.guard.now, a.answers.now = a.now, a.now, a.now
+	a.line.block = a.lockOut
 	a.guard.records = a.journal.Records
 	a.spool.dir = c.Spool
 	return a
@@ -199,6 +200,20 @@ func (a *Agent) RequestAccess(ctx context.Context, c api.Caller, p api.AccessPar
 	}
 	r.Access = string(sites.Granted)
 	return r, nil
+}
+
+// lockOut blocks a site whose windows the person refused again and again, as if the person had said so in one of them.
+func (a *Agent) lockOut(origin string) error {
+	err := a.sites.Block(origin)
+	if err != nil {
+		a.log.Warn("block a site that was refused again and again", "origin", origin, "error", err)
+		return err
+	}
+	a.log.Info("site blocked: it was refused again and again", "origin", origin)
+	if err := a.decide(api.Caller{Origin: origin}, journal.Decision{Act: string(tokens.ActAccess)}, tokens.ErrBlocked); err != nil {
+		a.log.Warn("enter a block in the journal", "origin", origin, "error", err)
+	}
+	return nil
 }
 
 // decide writes down how an act ended, if it came as far as the person. The answer waits for it: nothing leaves that is not on record.
