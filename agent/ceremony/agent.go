@@ -163,13 +163,21 @@ func (a *Agent) RequestAccess(ctx context.Context, c api.Caller, p api.AccessPar
 	case len(p.Purpose) > 4*maxText:
 		return r, wrong("purpose", "%d octets", len(p.Purpose))
 	}
+	var kept error
 	err = a.line.turn(ctx, c.Origin, func() error {
 		// Another connection of the same site may have been answered while this one stood in line.
-		if access, err = a.accessOf(c); err != nil || access == sites.Granted {
+		switch access, err = a.accessOf(c); {
+		case err != nil || access == sites.Granted:
 			return err
+		case access == sites.Blocked:
+			return tokens.ErrBlocked
 		}
 		api.Report(ctx, api.Progress{Step: api.StepConsent})
-		return a.ask.Confirm(ctx, tokens.Prompt{Act: tokens.ActAccess, Origin: c.Origin, Purpose: p.Purpose, Language: a.lang}, tokens.PINState{})
+		err = a.ask.Confirm(ctx, tokens.Prompt{Act: tokens.ActAccess, Origin: c.Origin, Purpose: p.Purpose, Language: a.lang}, tokens.PINState{})
+		if errors.Is(err, tokens.ErrBlocked) { // it holds before the next one in line has its turn
+			kept = a.sites.Block(c.Origin)
+		}
+		return err
 	})
 	if err == nil {
 		// The page may be gone while the window was answered: then nothing was agreed (R34).
@@ -178,8 +186,8 @@ func (a *Agent) RequestAccess(ctx context.Context, c api.Caller, p api.AccessPar
 	result := err
 	switch reasonOf(err) {
 	case api.AccessBlocked:
-		if e := a.sites.Block(c.Origin); e != nil {
-			err = storage("keep the block", e)
+		if kept != nil {
+			err = storage("keep the block", kept)
 		}
 	case api.UserCancelled:
 		err = &api.Error{Reason: api.AccessDenied, Err: err}

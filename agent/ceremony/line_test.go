@@ -215,6 +215,28 @@ func TestPagesThatLeaveTheirWindows(t *testing.T) {
 	require.Equal(t, shown, h.window.count())
 }
 
+// Who blocks a site is not asked about it once more by what stands in line.
+func TestBlockingEndsTheQuestion(t *testing.T) {
+	h := newHouse(t, t.TempDir())
+	open, closeIt := make(chan struct{}), make(chan struct{})
+	h.window.do(func(context.Context) error { close(open); <-closeIt; return tokens.ErrBlocked })
+	results := make(chan error, 3)
+	ask := func() {
+		_, err := h.RequestAccess(t.Context(), newcomer, api.AccessParams{})
+		results <- err
+	}
+	go ask()
+	<-open
+	go ask()
+	go ask()
+	h.inLine(2)
+	close(closeIt)
+	for range 3 {
+		refused(t, api.AccessBlocked, <-results)
+	}
+	require.Equal(t, 1, h.window.count())
+}
+
 func TestBlockedWhileTheWindowIsOpen(t *testing.T) {
 	h := newHouse(t, t.TempDir())
 	certificate := h.issue("ec-p256")
