@@ -186,3 +186,34 @@ func TestPersonChangesAPIN(t *testing.T) {
 	a.until("the window closes", says(asking, false))
 	require.Equal(t, 1, testmodule.Calls(t, library, "C_SetPIN"))
 }
+
+// What the tray offers for a PIN that is locked or not there: the person sets one by the SO-PIN.
+func TestPersonSetsAPIN(t *testing.T) {
+	library := testmodule.Build(t)
+	testmodule.Control(t, library, "pinset 0")
+	a := startAgent(t, fmt.Sprintf("[[modules]]\nname = \"Test\"\npath = %q\n", library))
+	in := func(state string) string {
+		t.Helper()
+		find := func(s local.State) int {
+			return slices.IndexFunc(s.Tokens, func(t local.Token) bool { return t.Label == "Test token" && t.State == state })
+		}
+		s := a.until("the token is "+state, func(s local.State) bool { return find(s) >= 0 })
+		return s.Tokens[find(s)].ID
+	}
+	set := func(state string) string {
+		t.Helper()
+		token := in(state)
+		pinentrytest.SetAnswers(t, a.dialogs, "pin 87654321", "pin 4321")
+		_, err := a.tray.PIN(a.ctx, local.PINParams{Token: token, Act: local.ResetPIN})
+		require.NoError(t, err)
+		return in("ready")
+	}
+	token := set("pin_not_set")
+	pinentrytest.SetAnswers(t, a.dialogs, "pin 9999", "pin 9999", "ok", "pin 9999")
+	_, err := a.tray.PIN(a.ctx, local.PINParams{Token: token, Act: local.ChangePIN})
+	var refused *api.Error
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, api.PINLocked, refused.Reason)
+	set("pin_locked")
+	require.Equal(t, 2, testmodule.Calls(t, library, "C_InitPIN"))
+}
