@@ -3,6 +3,8 @@ package ceremony
 import (
 	"context"
 	"encoding/json"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -41,6 +43,17 @@ func TestAccessIsAskedOnce(t *testing.T) {
 	require.NoError(t, h.sites.Revoke(newcomer.Origin))
 	_, err = h.Tokens(ctx, newcomer)
 	refused(t, api.AccessDenied, err)
+}
+
+// What a page may count on is told in the protocol's document, all of it and no more.
+func TestFeaturesAreDocumented(t *testing.T) {
+	hello, err := newHouse(t, t.TempDir()).Hello(t.Context(), page, api.HelloParams{})
+	require.NoError(t, err)
+	document, err := os.ReadFile("../../api/PROTOCOL.md")
+	require.NoError(t, err)
+	sentence := regexp.MustCompile("`features` are what [^`]* some or all of `([^`]*)`").FindSubmatch(document)
+	require.NotNil(t, sentence)
+	require.Equal(t, hello.Features, strings.Fields(string(sentence[1])))
 }
 
 func TestBlockedSiteGetsNothing(t *testing.T) {
