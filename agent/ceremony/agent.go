@@ -180,7 +180,7 @@ func (a *Agent) RequestAccess(ctx context.Context, c api.Caller, p api.AccessPar
 		return err
 	})
 	if err == nil {
-		// The page may be gone while the window was answered: then nothing was agreed (R34).
+		// The page may be gone while the window was answered: then nothing was agreed.
 		err = ctx.Err()
 	}
 	result := err
@@ -261,7 +261,7 @@ func (a *Agent) Disconnected(c api.Caller) {
 	a.spool.drop(c.Conn)
 }
 
-// randomID gives 128 random bits in hex: the names of everything that a page may hold on to (R13).
+// randomID gives 128 random bits in hex: the names of everything that a page may hold on to.
 func randomID() string {
 	var b [16]byte
 	rand.Read(b[:])
