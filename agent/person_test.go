@@ -55,12 +55,7 @@ func TestPersonIsTold(t *testing.T) {
 	until("the site is let in", func() bool { return s.Status == local.None && len(s.Sites) == 1 })
 	require.Equal(t, "granted", s.Sites[0].Access)
 
-	// The page has no such requests.
-	_, err = api.AskExtra[local.StateParams, local.State](ctx, page, "person.state", local.StateParams{})
 	var refused *api.Error
-	require.ErrorAs(t, err, &refused)
-	require.Equal(t, api.UnknownMethod, refused.Reason)
-
 	_, err = tray.Revoke(ctx, local.RevokeParams{Origin: origin})
 	require.NoError(t, err)
 	until("the site is gone", func() bool { return len(s.Sites) == 0 })
@@ -145,7 +140,17 @@ func (a *resident) until(what string, so func(local.State) bool) local.State {
 	return a.state
 }
 
-// The tray has the agent open its window for a PIN, and hears how it ended; a page has no such request.
+// tokenNamed finds a token by its label; nil when it is not there.
+func tokenNamed(s local.State, label string) *local.Token {
+	for i := range s.Tokens {
+		if s.Tokens[i].Label == label {
+			return &s.Tokens[i]
+		}
+	}
+	return nil
+}
+
+// The tray has the agent open its window for a PIN, and hears how it ended.
 func TestPersonChangesAPIN(t *testing.T) {
 	library := testmodule.Build(t)
 	testmodule.Control(t, library, "tobechanged 1")
@@ -157,7 +162,7 @@ func TestPersonChangesAPIN(t *testing.T) {
 	}
 	s := a.until("the token wants its PIN changed", says(exchange, true))
 	require.Equal(t, local.Warning, exchange.Status())
-	token := s.Tokens[slices.IndexFunc(s.Tokens, func(t local.Token) bool { return t.Label == "Test token" })].ID
+	token := tokenNamed(s, "Test token").ID
 
 	pinentrytest.SetAnswers(t, a.dialogs, "pin 1234", "pin 4321")
 	_, err := a.tray.PIN(a.ctx, local.PINParams{Token: token, Act: local.ChangePIN})
@@ -185,4 +190,35 @@ func TestPersonChangesAPIN(t *testing.T) {
 	require.NoError(t, other.Close())
 	a.until("the window closes", says(asking, false))
 	require.Equal(t, 1, testmodule.Calls(t, library, "C_SetPIN"))
+}
+
+// What the tray offers for a PIN that is locked or not there: the person sets one by the SO-PIN.
+func TestPersonSetsAPIN(t *testing.T) {
+	library := testmodule.Build(t)
+	testmodule.Control(t, library, "pinset 0")
+	a := startAgent(t, fmt.Sprintf("[[modules]]\nname = \"Test\"\npath = %q\n", library))
+	in := func(state string) string {
+		t.Helper()
+		s := a.until("the token is "+state, func(s local.State) bool {
+			found := tokenNamed(s, "Test token")
+			return found != nil && found.State == state
+		})
+		return tokenNamed(s, "Test token").ID
+	}
+	set := func(state string) string {
+		t.Helper()
+		token := in(state)
+		pinentrytest.SetAnswers(t, a.dialogs, "pin 87654321", "pin 4321")
+		_, err := a.tray.PIN(a.ctx, local.PINParams{Token: token, Act: local.ResetPIN})
+		require.NoError(t, err)
+		return in("ready")
+	}
+	token := set("pin_not_set")
+	pinentrytest.SetAnswers(t, a.dialogs, "pin 9999", "pin 9999", "ok", "pin 9999")
+	_, err := a.tray.PIN(a.ctx, local.PINParams{Token: token, Act: local.ChangePIN})
+	var refused *api.Error
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, api.PINLocked, refused.Reason)
+	set("pin_locked")
+	require.Equal(t, 2, testmodule.Calls(t, library, "C_InitPIN"))
 }

@@ -3,12 +3,13 @@ package ceremony
 import (
 	"context"
 	"encoding/json"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/perosign/pero/agent/journal"
 	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/api"
 	"github.com/perosign/pero/tokens"
@@ -42,6 +43,17 @@ func TestAccessIsAskedOnce(t *testing.T) {
 	require.NoError(t, h.sites.Revoke(newcomer.Origin))
 	_, err = h.Tokens(ctx, newcomer)
 	refused(t, api.AccessDenied, err)
+}
+
+// What a page may count on is told in the protocol's document, all of it and no more.
+func TestFeaturesAreDocumented(t *testing.T) {
+	hello, err := newHouse(t, t.TempDir()).Hello(t.Context(), page, api.HelloParams{})
+	require.NoError(t, err)
+	document, err := os.ReadFile("../../api/PROTOCOL.md")
+	require.NoError(t, err)
+	sentence := regexp.MustCompile("`features` are what [^`]* some or all of `([^`]*)`").FindSubmatch(document)
+	require.NotNil(t, sentence)
+	require.Equal(t, hello.Features, strings.Fields(string(sentence[1])))
 }
 
 func TestBlockedSiteGetsNothing(t *testing.T) {
@@ -127,124 +139,6 @@ func TestCallsWithoutAGrantAreDenied(t *testing.T) {
 		}
 	}
 	require.Zero(t, h.window.count())
-}
-
-func TestOneWindowAndAShortLine(t *testing.T) {
-	h := newHouse(t, t.TempDir())
-	certificate := h.issue("ec-p256")
-	sign := func(ctx context.Context, c api.Caller) error {
-		_, err := h.Sign(ctx, c, api.SignParams{Certificate: certificate.ID, Format: "raw", Documents: []api.Document{inline("1", "text")}})
-		return err
-	}
-	open, closeIt := make(chan struct{}), make(chan struct{})
-	h.window.do(func(context.Context) error { close(open); <-closeIt; return nil })
-	before := h.window.count()
-	results := make(chan error, placeLength+8)
-	go func() { results <- sign(t.Context(), page) }()
-	<-open
-	// Waiting is not shown by an answer: the line itself is looked at.
-	waiting := func(n int) {
-		require.Eventually(t, func() bool {
-			h.line.mu.Lock()
-			defer h.line.mu.Unlock()
-			sum := 0
-			for _, p := range h.line.waiting {
-				sum += len(p.requests)
-			}
-			return sum == n
-		}, 10*time.Second, time.Millisecond)
-	}
-	leaver, leave := context.WithCancel(t.Context())
-	gone := make(chan error)
-	go func() { gone <- sign(leaver, page) }()
-	waiting(1)
-	leave()
-	refused(t, api.UserCancelled, <-gone)
-	waiting(0)
-	// One site waits in one place, however many of its pages ask.
-	for i := range placeLength {
-		go func() { results <- sign(t.Context(), page) }()
-		waiting(i + 1)
-	}
-	refused(t, api.Busy, sign(t.Context(), page))
-	for i, origin := range []string{"https://a.example", "https://b.example"} {
-		_, err := h.sites.Grant(origin)
-		require.NoError(t, err)
-		go func() { results <- sign(t.Context(), api.Caller{Origin: origin, Conn: 20}) }()
-		waiting(placeLength + i + 1)
-	}
-	refused(t, api.Busy, sign(t.Context(), api.Caller{}))
-	require.Equal(t, before+1, h.window.count(), "one window at a time")
-	close(closeIt)
-	for range placeLength + 3 {
-		require.NoError(t, <-results)
-	}
-	require.Equal(t, before+placeLength+3, h.window.count())
-}
-
-func TestOneNoRefusesAllThatWait(t *testing.T) {
-	h := newHouse(t, t.TempDir())
-	certificate := h.issue("ec-p256")
-	_, err := h.sites.Grant(newcomer.Origin)
-	require.NoError(t, err)
-	sign := func(c api.Caller) error {
-		_, err := h.Sign(t.Context(), c, api.SignParams{Certificate: certificate.ID, Format: "raw", Documents: []api.Document{inline("1", "text")}})
-		return err
-	}
-	open, closeIt := make(chan struct{}), make(chan struct{})
-	h.window.do(func(context.Context) error { close(open); <-closeIt; return tokens.ErrCancelled })
-	before := h.window.count()
-	results, other := make(chan error, 8), make(chan error, 1)
-	go func() { results <- sign(page) }()
-	<-open
-	for range 5 {
-		go func() { results <- sign(page) }()
-	}
-	go func() { other <- sign(newcomer) }()
-	require.Eventually(t, func() bool {
-		h.line.mu.Lock()
-		defer h.line.mu.Unlock()
-		return len(h.line.waiting) == 2 && len(h.line.waiting[0].requests)+len(h.line.waiting[1].requests) == 6
-	}, 10*time.Second, time.Millisecond)
-	close(closeIt)
-	for range 6 {
-		refused(t, api.UserCancelled, <-results)
-	}
-	require.NoError(t, <-other, "another site is asked about as before")
-	require.Equal(t, before+2, h.window.count(), "five requests cost one No")
-}
-
-func TestRefusalsMakeASiteWait(t *testing.T) {
-	h := newHouse(t, t.TempDir())
-	certificate := h.issue("ec-p256")
-	sign := func(c api.Caller) error {
-		_, err := h.Sign(t.Context(), c, api.SignParams{Certificate: certificate.ID, Format: "raw", Documents: []api.Document{inline("1", "text")}})
-		return err
-	}
-	refuse := func() {
-		h.window.answer(tokens.ErrCancelled)
-		refused(t, api.UserCancelled, sign(page))
-	}
-	for range 3 { // no refusals: the person saw no window
-		h.window.answer(tokens.ErrKeyboardHeld)
-		refused(t, api.Busy, sign(page))
-		list := h.decisions()
-		require.Equal(t, journal.None, list[len(list)-1].Decision)
-	}
-	refuse()
-	require.NoError(t, sign(page), "agreeing forgives")
-	for _, pause := range []time.Duration{5 * time.Minute, time.Hour, time.Hour} {
-		refuse()
-		refuse()
-		before := h.window.count()
-		refused(t, api.RateLimited, sign(page))
-		h.skip += pause - time.Second
-		refused(t, api.RateLimited, sign(page))
-		require.Equal(t, before, h.window.count())
-		require.NoError(t, sign(api.Caller{}), "the command line is the person")
-		h.skip += 2 * time.Second
-	}
-	require.NoError(t, sign(page))
 }
 
 func TestWrongPINsCloseATokenToSites(t *testing.T) {
@@ -435,30 +329,4 @@ func TestJournalHoldsNoNames(t *testing.T) {
 	problems, err := h.journal.Check()
 	require.NoError(t, err)
 	require.Empty(t, problems)
-}
-
-func TestBlockedWhileTheWindowIsOpen(t *testing.T) {
-	h := newHouse(t, t.TempDir())
-	certificate := h.issue("ec-p256")
-	sign := func() error {
-		_, err := h.Sign(t.Context(), page, api.SignParams{Certificate: certificate.ID, Format: "raw", Documents: []api.Document{inline("1", "text")}})
-		return err
-	}
-	open, closeIt := make(chan struct{}), make(chan struct{})
-	h.window.do(func(context.Context) error { close(open); <-closeIt; return nil })
-	results := make(chan error, 2)
-	go func() { results <- sign() }()
-	<-open
-	shown := h.window.count()
-	go func() { results <- sign() }()
-	require.Eventually(t, func() bool {
-		h.line.mu.Lock()
-		defer h.line.mu.Unlock()
-		return len(h.line.waiting) == 1
-	}, 10*time.Second, time.Millisecond)
-	require.NoError(t, h.sites.Block(portal))
-	close(closeIt)
-	refused(t, api.AccessBlocked, <-results)
-	refused(t, api.AccessBlocked, <-results)
-	require.Equal(t, shown, h.window.count(), "no window for the one that stood in line")
 }

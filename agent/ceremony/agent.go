@@ -97,6 +97,7 @@ func New(c Config) *Agent {
 		a.now = time.Now
 	}
 	a.line.now, a.guard.now, a.answers.now = a.now, a.now, a.now
+	a.line.block = a.lockOut
 	a.guard.records = a.journal.Records
 	a.spool.dir = c.Spool
 	return a
@@ -162,23 +163,31 @@ func (a *Agent) RequestAccess(ctx context.Context, c api.Caller, p api.AccessPar
 	case len(p.Purpose) > 4*maxText:
 		return r, wrong("purpose", "%d octets", len(p.Purpose))
 	}
+	var kept error
 	err = a.line.turn(ctx, c.Origin, func() error {
 		// Another connection of the same site may have been answered while this one stood in line.
-		if access, err = a.accessOf(c); err != nil || access == sites.Granted {
+		switch access, err = a.accessOf(c); {
+		case err != nil || access == sites.Granted:
 			return err
+		case access == sites.Blocked:
+			return tokens.ErrBlocked
 		}
 		api.Report(ctx, api.Progress{Step: api.StepConsent})
-		return a.ask.Confirm(ctx, tokens.Prompt{Act: tokens.ActAccess, Origin: c.Origin, Purpose: p.Purpose, Language: a.lang}, tokens.PINState{})
+		err = a.ask.Confirm(ctx, tokens.Prompt{Act: tokens.ActAccess, Origin: c.Origin, Purpose: p.Purpose, Language: a.lang}, tokens.PINState{})
+		if errors.Is(err, tokens.ErrBlocked) { // it holds before the next one in line has its turn
+			kept = a.sites.Block(c.Origin)
+		}
+		return err
 	})
 	if err == nil {
-		// The page may be gone while the window was answered: then nothing was agreed (R34).
+		// The page may be gone while the window was answered: then nothing was agreed.
 		err = ctx.Err()
 	}
 	result := err
 	switch reasonOf(err) {
 	case api.AccessBlocked:
-		if e := a.sites.Block(c.Origin); e != nil {
-			err = storage("keep the block", e)
+		if kept != nil {
+			err = storage("keep the block", kept)
 		}
 	case api.UserCancelled:
 		err = &api.Error{Reason: api.AccessDenied, Err: err}
@@ -199,6 +208,20 @@ func (a *Agent) RequestAccess(ctx context.Context, c api.Caller, p api.AccessPar
 	}
 	r.Access = string(sites.Granted)
 	return r, nil
+}
+
+// lockOut blocks a site whose windows the person refused again and again, as if the person had said so in one of them.
+func (a *Agent) lockOut(origin string) error {
+	err := a.sites.Block(origin)
+	if err != nil {
+		a.log.Warn("block a site that was refused again and again", "origin", origin, "error", err)
+		return err
+	}
+	a.log.Info("site blocked: it was refused again and again", "origin", origin)
+	if err := a.decide(api.Caller{Origin: origin}, journal.Decision{Act: string(tokens.ActAccess)}, tokens.ErrBlocked); err != nil {
+		a.log.Warn("enter a block in the journal", "origin", origin, "error", err)
+	}
+	return nil
 }
 
 // decide writes down how an act ended, if it came as far as the person. The answer waits for it: nothing leaves that is not on record.
@@ -238,7 +261,7 @@ func (a *Agent) Disconnected(c api.Caller) {
 	a.spool.drop(c.Conn)
 }
 
-// randomID gives 128 random bits in hex: the names of everything that a page may hold on to (R13).
+// randomID gives 128 random bits in hex: the names of everything that a page may hold on to.
 func randomID() string {
 	var b [16]byte
 	rand.Read(b[:])

@@ -10,7 +10,7 @@ import (
 	"github.com/perosign/pero/api"
 )
 
-// A key that signs documents for one site and signs in, or renews, at another must not sign the one as the other (R33). What Pero signs
+// A key that signs documents for one site and signs in, or renews, at another must not sign the one as the other. What Pero signs
 // by itself begins in a way that no site may ask for as a document:
 //
 //   - authenticate: authPrefix stands before the digests. As it is recognised only in octets that Pero sees, a raw signature over a digest

@@ -13,7 +13,7 @@ import (
 	"github.com/perosign/pero/tokens"
 )
 
-// Bounds of a challenge, octets: 256 bits at least (R33).
+// Bounds of a challenge, octets: at least 256 bits, which nobody guesses.
 const (
 	minChallenge = 32
 	maxChallenge = 1024

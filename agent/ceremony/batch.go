@@ -120,7 +120,7 @@ func (a *Agent) signOne(ctx context.Context, batch *signature.Batch, p *signing,
 	}
 	what := signature.Document{Digest: d.digest, Size: d.size, MediaType: d.mediaType}
 	if p.attached {
-		// What was shown is what is signed (R26): CAdES digests these octets once more and refuses others.
+		// What was shown is what is signed: CAdES digests these octets once more and refuses others.
 		if what.Content = d.content(); what.Content == nil {
 			return refuse(api.DocumentChanged, "the upload is gone")
 		}

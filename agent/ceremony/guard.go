@@ -12,7 +12,7 @@ import (
 	"github.com/perosign/pero/tokens"
 )
 
-// Limits of wrong PINs that sites ask for (R22).
+// Limits of wrong PINs that sites ask for: the tries of a PIN are the person's.
 const (
 	siteCoolDown = 30 * time.Second // token and site, after one wrong PIN
 	wrongPerHour = 3                // or PINs without an answer; then sites may not ask for this token until the person used it from the command line

@@ -11,20 +11,23 @@ import (
 	"github.com/perosign/pero/tokens"
 )
 
-// Limits of the line to the window (R18).
+// Limits of the line to the window: no site can wear the person down by asking.
 const (
-	lineLength    = 3  // origins waiting behind the open window
-	placeLength   = 16 // requests of one origin waiting: two full sets of connections
-	freeRefusals  = 2  // refusals by the person before a site has to wait
-	firstPause    = 5 * time.Minute
-	furtherPauses = time.Hour
+	lineLength   = 3  // origins waiting behind the open window
+	placeLength  = 16 // requests of one origin waiting: two full sets of connections
+	freeRefusals = 2  // refusals by the person before a site has to wait: firstPause, then longPause, then until the person unblocks it
+	freeLeaves   = 5  // open windows that the pages of a site may leave within leaveTime, as a reload or a closed tab does; each beyond costs firstPause
+	leaveTime    = time.Hour
+	firstPause   = 5 * time.Minute
+	longPause    = time.Hour
 )
 
 // line lets one window be open at a time, and few sites wait behind it, each in one place however many of its pages ask. The places
 // take turns, so that a site with many requests does not hold up the others; and the person's refusal of one request refuses all that
-// wait in the same place: many requests cost a site's visitor one No. The zero value with now set is ready.
+// wait in the same place: many requests cost a site's visitor one No. The zero value with its functions set is ready.
 type line struct {
-	now func() time.Time
+	now   func() time.Time
+	block func(origin string) error // until the person unblocks it
 
 	mu      sync.Mutex
 	open    bool
@@ -42,12 +45,13 @@ type spot struct {
 type patience struct {
 	refusals int
 	pauses   int
+	left     []time.Time // when its pages left an open window
 	until    time.Time
 }
 
 // turn runs f, which opens a window, when no other window is open. It refuses with errBusy when too many wait, with errRateLimited while
-// the origin has to wait after refusals, and with tokens.ErrCancelled when the person refused another request of the origin meanwhile.
-// The person's own command line ("") has no such pause.
+// the origin has to wait, because it was refused or its pages left their windows, and with tokens.ErrCancelled when the person refused
+// another request of the origin meanwhile. The person's own command line ("") has no such pause.
 func (l *line) turn(ctx context.Context, origin string, f func() error) error {
 	if err := l.enter(ctx, origin); err != nil {
 		return err
@@ -58,7 +62,8 @@ func (l *line) turn(ctx context.Context, origin string, f func() error) error {
 	}
 	err := f()
 	if ctx.Err() != nil {
-		return errors.Join(err, ctx.Err()) // the page left: that says nothing about the person's patience
+		l.noteLeave(origin)
+		return errors.Join(err, ctx.Err())
 	}
 	l.note(origin, err)
 	return err
@@ -154,12 +159,49 @@ func (l *line) note(origin string, err error) {
 	if origin == "" || !errors.Is(err, tokens.ErrCancelled) {
 		return
 	}
+	l.dismiss(origin, fmt.Errorf("refused together with the one before it: %w", tokens.ErrCancelled))
+	p := l.patience(origin)
+	if p.refusals++; p.refusals < freeRefusals {
+		return
+	}
+	pause := longPause
+	switch p.pauses++; {
+	case p.pauses == 1:
+		pause = firstPause
+	case p.pauses > 2 && l.block(origin) == nil:
+		delete(l.origins, origin) // whom the person unblocks begins anew
+		return
+	}
+	p.refusals, p.until = 0, l.now().Add(pause)
+}
+
+// noteLeave counts the open windows that pages left. That is no refusal, so that it blocks nobody.
+func (l *line) noteLeave(origin string) {
+	if origin == "" {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p, now := l.patience(origin), l.now()
+	p.left = slices.DeleteFunc(p.left, func(t time.Time) bool { return now.Sub(t) >= leaveTime })
+	if p.left = append(p.left, now); len(p.left) > freeLeaves {
+		p.until = now.Add(firstPause)
+		l.dismiss(origin, fmt.Errorf("%d windows left: %w", len(p.left), errRateLimited))
+	}
+}
+
+// dismiss answers all requests of an origin that wait. The caller holds mu.
+func (l *line) dismiss(origin string, err error) {
 	if i := slices.IndexFunc(l.waiting, func(p *spot) bool { return p.origin == origin }); i >= 0 {
 		for _, turn := range l.waiting[i].requests {
-			turn <- fmt.Errorf("refused together with the one before it: %w", tokens.ErrCancelled)
+			turn <- err
 		}
 		l.waiting = slices.Delete(l.waiting, i, i+1)
 	}
+}
+
+// patience gives what is kept of an origin. The caller holds mu.
+func (l *line) patience(origin string) *patience {
 	if l.origins == nil {
 		l.origins = map[string]*patience{}
 	}
@@ -168,12 +210,5 @@ func (l *line) note(origin string, err error) {
 		p = &patience{}
 		l.origins[origin] = p
 	}
-	if p.refusals++; p.refusals < freeRefusals {
-		return
-	}
-	pause := firstPause
-	if p.pauses > 0 {
-		pause = furtherPauses
-	}
-	p.refusals, p.pauses, p.until = 0, p.pauses+1, l.now().Add(pause)
+	return p
 }

@@ -66,6 +66,17 @@ func TestPageOpensTheWindowForAPIN(t *testing.T) {
 	require.Equal(t, 1, testmodule.Calls(t, library, "C_InitPIN"))
 	refused(t, api.TokenNotFound, h.CarrierPIN(t.Context(), page, api.PINParams{Token: "none"}))
 	require.Equal(t, []string{"pin_change " + portal + " agreed ok", "pin_change " + portal + " agreed pin_locked", "pin_reset " + portal + " agreed ok"}, h.acts())
+
+	h, library, certificate = card(t, "pinset 0")
+	h.secrets("", "87654321", "4321")
+	require.NoError(t, h.CarrierPIN(t.Context(), page, api.PINParams{Token: certificate.Token}))
+	require.Equal(t, tokens.ActResetPIN, h.window.last().Act)
+	require.Equal(t, portal, h.window.last().Origin)
+	require.Equal(t, 1, testmodule.Calls(t, library, "C_InitPIN"))
+	require.Zero(t, testmodule.Calls(t, library, "C_SetPIN"))
+	list, err = h.Tokens(t.Context(), page)
+	require.NoError(t, err)
+	require.Equal(t, string(tokens.Ready), list.Tokens[0].State)
 }
 
 // Wrong PINs and wrong PUKs that a site asks for count alike, and the person's own acts are held back by none.

@@ -11,7 +11,7 @@ import (
 )
 
 // OpenFile takes a file of the person's own as an upload: it is digested now and never copied. An attached signature over it is made of the
-// file again when it is fetched; one that changed meanwhile is refused then (R26). The file stays the caller's, to be open until that.
+// file again when it is fetched; one that changed meanwhile is refused then. The file stays the caller's, to be open until that.
 func (a *Agent) OpenFile(ctx context.Context, c api.Caller, p api.OpenDocumentParams, file io.ReaderAt) (number uint32, err error) {
 	defer a.done(c, "open a file", &err)
 	if err := checkDocument(p); err != nil {

@@ -333,7 +333,7 @@ func (a *Agent) open(ctx context.Context, c api.Caller, at carrier, p tokens.Pro
 
 // openNow is open for who has the turn already.
 func (a *Agent) openNow(ctx context.Context, c api.Caller, at carrier, p tokens.Prompt) (tokens.Session, error) {
-	// The person may have thrown the site out while it stood in line, or from elsewhere while the window was open (R11).
+	// The person may have thrown the site out while it stood in line, or from elsewhere while the window was open.
 	if err := a.admit(c); err != nil {
 		return nil, err
 	}
@@ -346,7 +346,7 @@ func (a *Agent) openNow(ctx context.Context, c api.Caller, at carrier, p tokens.
 	if err != nil {
 		return session, err
 	}
-	if err = ctx.Err(); err == nil { // else the page left while the PIN was typed: nothing is signed any more (R34)
+	if err = ctx.Err(); err == nil { // else the page left while the PIN was typed: nothing is signed any more
 		err = a.admit(c)
 	}
 	if err != nil {

@@ -43,7 +43,8 @@ type scene struct {
 	parcel    string // a PKCS#12 file
 }
 
-// No PIN, PUK, SO-PIN or password that was typed is found anywhere afterwards: whatever was done, whoever asked, and however it ended (R21).
+// A secret goes from the window to the process of one login, which ends with it, and nowhere else: no PIN, PUK, SO-PIN or password that was typed is
+// found anywhere afterwards, whatever was done, whoever asked, and however it ended.
 func TestCanary(t *testing.T) {
 	testbench.Need(t)
 	s := &scene{library: testmodule.Build(t), card: piv.New("Ivanov Ivan"), authority: tokentest.NewAuthority(t)}

@@ -5,6 +5,7 @@ package e2e
 import (
 	"context"
 	"encoding/pem"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/perosign/pero/agent/local"
 	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/api"
 	"github.com/perosign/pero/tokens/p11/testmodule"
@@ -162,6 +164,12 @@ var flows = []struct {
 		s.answer("pin " + pin)
 		s.signs(page, test)
 	}},
+	{"change the PIN from the tray, and set it anew", func(t *testing.T, s *scene, page *api.Client) {
+		s.answer("pin "+wrongPIN, "pin "+firstPIN, "pin "+pin)
+		require.NoError(t, s.tray(page, test, local.ChangePIN))
+		s.answer("pin "+officer, "pin "+pin)
+		require.NoError(t, s.tray(page, test, local.ResetPIN))
+	}},
 	{"wrong three times", func(t *testing.T, s *scene, page *api.Client) {
 		s.answer("pin "+wrongPIN, "pin "+wrongPIN, "ok", "pin "+wrongPIN)
 		s.refused(page, test, "pin_locked")
@@ -181,6 +189,23 @@ var flows = []struct {
 		s.control("key ec")
 		s.answer("pin " + pin)
 		s.run("sign", "--certificate", s.one(page, test).ID, s.file("fourth.txt", "document"))
+	}},
+	{"unblock by the PUK from a page", func(t *testing.T, s *scene, page *api.Client) {
+		s.control("key ec", "library Pero PUK", "unblock puk")
+		defer s.control("key ec")
+		token := s.token(page, test, there).ID
+		lock := func() {
+			s.answer("pin "+wrongPIN, "pin "+firstPIN, "pin "+wrongPIN, "ok", "pin "+wrongPIN)
+			require.Equal(t, "pin_locked", reasonOf(s.tray(page, test, local.ChangePIN)))
+		}
+		lock()
+		s.answer("pin "+officer, "pin "+pin)
+		require.NoError(t, page.CarrierPIN(t.Context(), me, api.PINParams{Token: token}))
+		lock()
+		s.answer("pin "+wrongPIN, "pin "+pin)
+		require.Equal(t, "puk_incorrect", reasonOf(page.CarrierPIN(t.Context(), me, api.PINParams{Token: token})))
+		s.answer("pin "+officer, "pin "+pin)
+		require.NoError(t, s.tray(page, test, local.ResetPIN))
 	}},
 	{"a key that wants the PIN for each signature", func(t *testing.T, s *scene, page *api.Client) {
 		s.control("key ec", "always 1")
@@ -260,6 +285,18 @@ var flows = []struct {
 		s.refused(page, card, "pin_locked")
 		require.Zero(t, s.card.Tries())
 	}},
+}
+
+// tray has the agent open its window for the PIN of a token, as the menu of the tray does.
+func (s *scene) tray(page *api.Client, label, act string) error {
+	s.t.Helper()
+	s.t.Setenv("PERO_STATE_DIR", s.state())
+	c, err := local.Dial(s.t.Context())
+	require.NoError(s.t, err)
+	defer c.Close()
+	r, err := c.PIN(s.t.Context(), local.PINParams{Token: s.token(page, label, there).ID, Act: act})
+	fmt.Fprintf(&s.received, "%+v %+v", r, err)
+	return err
 }
 
 // asks asks for one signature from another goroutine.

@@ -99,8 +99,10 @@ func (h *house) allow(t *testing.T, origins string) {
 }
 
 func (h *house) environment() []string {
-	return append(os.Environ(), "HOME="+h.home, "PERO_STATE_DIR="+filepath.Join(h.home, "state"), "LC_ALL=C.UTF-8")
+	return append(os.Environ(), "HOME="+h.home, "PERO_STATE_DIR="+h.state(), "LC_ALL=C.UTF-8")
 }
+
+func (h *house) state() string { return filepath.Join(h.home, "state") }
 
 // start starts the agent; it ends with the test at the latest.
 func (h *house) start() {

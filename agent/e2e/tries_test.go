@@ -25,33 +25,39 @@ func counted(t *testing.T, settings ...string) (*house, string) {
 	return newHouse(t, testbench.Carrier{Name: "Test", Path: library}), library
 }
 
-// Pages ask for a signature a hundred times: of one site the person refuses each time it comes to a window, another leaves when the window is open. The
-// PIN is never tried.
+// Pages ask for a signature a hundred times, one site's until the person has refused two, another's until the window is open: then they leave. The PIN is
+// never tried, and the windows are few.
 func TestPagesThatAskAHundredTimes(t *testing.T) {
 	h, library := counted(t)
 	h.allow(t, fmt.Sprintf("%q", siteOf(1)))
 	page := h.page(origin)
 	c := certificates(t, page, h.token(page, "Test token", there).ID)[0]
-	for i := range 100 {
-		if i%2 == 0 {
-			h.answer("cancel")
-			_, err := sign(t.Context(), page, c.ID)
-			require.Contains(t, []string{"user_cancelled", "rate_limited"}, reasonOf(err), "%v", err)
-			continue
-		}
+	reasons := map[string]int{}
+	h.answer("cancel")
+	for range 50 {
+		_, err := sign(t.Context(), page, c.ID)
+		reasons[reasonOf(err)]++
+	}
+	require.Equal(t, map[string]int{"user_cancelled": 2, "rate_limited": 48}, reasons)
+	require.Len(t, h.asked(), 2)
+
+	left := 0
+	for range 50 {
 		h.answer("hang")
 		leaving := h.page(siteOf(1))
-		ctx, leave := context.WithCancel(t.Context())
 		result := make(chan error, 1)
 		go func() {
-			_, err := sign(ctx, leaving, c.ID)
+			_, err := sign(t.Context(), leaving, c.ID)
 			result <- err
 		}()
-		require.Eventually(t, func() bool { return len(h.asked()) == 1 }, patience, tick)
-		leave()
+		require.Eventually(t, func() bool { return len(result)+len(h.asked()) > 0 }, patience, tick)
+		left += len(h.asked())
 		require.NoError(t, leaving.Close())
-		require.Error(t, <-result)
+		if err := <-result; len(h.asked()) == 0 {
+			require.Equal(t, "rate_limited", reasonOf(err), "%v", err)
+		}
 	}
+	require.Equal(t, 6, left, "five are free, as reloads are")
 	require.Zero(t, testmodule.Calls(t, library, "C_Login"))
 	require.Equal(t, "ready", h.token(h.page(origin), "Test token", there).State)
 	out, err := h.run("tokens")
@@ -59,22 +65,29 @@ func TestPagesThatAskAHundredTimes(t *testing.T) {
 	require.Contains(t, out, "ready")
 }
 
+// Each of fifty sites has its two windows that the person refuses, and no more.
+func TestFiftySitesThatAreRefused(t *testing.T) {
+	h, library := counted(t)
+	pages := fifty(t, h)
+	c := certificates(t, pages[0], h.token(pages[0], "Test token", there).ID)[0]
+	h.answer("cancel")
+	for _, want := range []string{"user_cancelled", "user_cancelled", "rate_limited", "rate_limited"} {
+		for _, p := range pages {
+			_, err := sign(t.Context(), p, c.ID)
+			require.Equal(t, want, reasonOf(err), "%v", err)
+		}
+	}
+	require.Len(t, h.asked(), 2*len(pages))
+	require.Zero(t, testmodule.Calls(t, library, "C_Login"))
+}
+
 // Fifty sites ask at once. One window is open; three sites wait behind it and the others are told so. What the person mistypes for them all
 // together is no more than one site may cost: three tries in an hour, and then only what the person starts.
 func TestFiftySitesAtOnce(t *testing.T) {
-	const sites = 50
 	h, library := counted(t, "tries 10")
-	allow := []string{}
-	for i := range sites {
-		allow = append(allow, fmt.Sprintf("%q", siteOf(i)))
-	}
-	h.allow(t, strings.Join(allow, ", "))
-	first := h.page(siteOf(0))
-	c := certificates(t, first, h.token(first, "Test token", there).ID)[0]
-	pages := make([]*api.Client, sites)
-	for i := range pages {
-		pages[i] = h.page(siteOf(i))
-	}
+	pages := fifty(t, h)
+	sites := len(pages)
+	c := certificates(t, pages[0], h.token(pages[0], "Test token", there).ID)[0]
 
 	h.answer("after "+h.home+"/go pin 9999", "pin 8888", "pin 7777", "pin 6666", "pin 5555", "pin 4444", "pin 3333", "pin 2222")
 	results := make(chan error, sites)
@@ -142,6 +155,21 @@ func TestPageThatLeavesAfterAWrongPIN(t *testing.T) {
 	}, patience, tick, "the site waits")
 	require.Len(t, h.asked(), 2)
 	require.Equal(t, 1, testmodule.Calls(t, library, "C_Login"))
+}
+
+// fifty gives a page of each of as many sites that may ask.
+func fifty(t *testing.T, h *house) []*api.Client {
+	t.Helper()
+	allow := []string{}
+	for i := range 50 {
+		allow = append(allow, fmt.Sprintf("%q", siteOf(i)))
+	}
+	h.allow(t, strings.Join(allow, ", "))
+	pages := make([]*api.Client, len(allow))
+	for i := range pages {
+		pages[i] = h.page(siteOf(i))
+	}
+	return pages
 }
 
 func siteOf(i int) string { return fmt.Sprintf("https://site%d.example", i) }

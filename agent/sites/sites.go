@@ -176,7 +176,7 @@ func (s *Sites) Block(origin string) error {
 }
 
 // Revoke forgets the grant or the block of origin: it will have to ask. It holds at once, also for connections that are open.
-// ErrConfigured when the configuration names the origin, ErrUnknown when nothing is kept about it.
+// ErrConfigured when what the origin may do is the configuration's to say, ErrUnknown when nothing is kept about it.
 func (s *Sites) Revoke(origin string) error {
 	origin, err := Parse(origin)
 	if err != nil {
@@ -186,11 +186,14 @@ func (s *Sites) Revoke(origin string) error {
 	defer s.mu.Unlock()
 	listed := slices.Contains(s.allow, origin) || slices.Contains(s.block, origin)
 	err = s.change(func(f *file) error {
-		n := len(f.Sites)
-		f.Sites = slices.DeleteFunc(f.Sites, func(e entry) bool { return e.Origin == origin })
-		if len(f.Sites) == n {
+		e := f.find(origin)
+		if e == nil {
 			return fmt.Errorf("revoke %s: %w", origin, ErrUnknown)
 		}
+		if e.Access == Blocked { // the person's own, over what the configuration allows
+			listed = slices.Contains(s.block, origin)
+		}
+		f.Sites = slices.DeleteFunc(f.Sites, func(e entry) bool { return e.Origin == origin })
 		return nil
 	})
 	if listed && (err == nil || errors.Is(err, ErrUnknown)) {

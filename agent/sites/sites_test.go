@@ -129,6 +129,11 @@ func TestBlockWins(t *testing.T) {
 	}
 	require.Equal(t, map[string]Access{"https://both.example true": Blocked, "https://bad.example true": Blocked,
 		"https://portal.example true": Blocked, "https://portal.example false": Blocked, "https://allowed.example true": Granted}, got)
+	require.NoError(t, s.Revoke(portal), "the person's own block is the person's to lift")
+	require.Equal(t, Granted, access(t, s, portal))
+	require.ErrorIs(t, s.Revoke(portal), ErrConfigured)
+	require.NoError(t, s.Block("https://bad.example"))
+	require.ErrorIs(t, s.Revoke("https://bad.example"), ErrConfigured, "it stays blocked")
 }
 
 func TestListsRefuseWhatIsNoOrigin(t *testing.T) {

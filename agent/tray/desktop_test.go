@@ -12,13 +12,11 @@ import (
 	"image/draw"
 	"image/png"
 	"io"
-	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -27,64 +25,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/perosign/pero/agent/local"
-	"github.com/perosign/pero/api/apitest"
 )
 
 // long is how long a busy machine may take for anything; nothing is proved by waiting so long.
 const long = time.Minute
-
-// desk is an agent whose state the test sets.
-type desk struct {
-	mu      sync.Mutex
-	state   local.State
-	changed chan struct{}
-	revoked chan string
-	asked   chan local.PINParams // for PINs
-}
-
-func (d *desk) set(change func(*local.State)) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	n := d.state.Revision + 1
-	d.state = state(change)
-	d.state.Revision = n
-	close(d.changed)
-	d.changed = make(chan struct{})
-}
-
-func (d *desk) State(ctx context.Context, p local.StateParams) (local.State, error) {
-	for {
-		d.mu.Lock()
-		s, changed := d.state, d.changed
-		d.mu.Unlock()
-		if s.Revision != 0 && p.After != s.Revision {
-			return s, nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return s, ctx.Err()
-		}
-	}
-}
-
-func (d *desk) PIN(_ context.Context, p local.PINParams) (local.PINResult, error) {
-	d.asked <- p
-	return local.PINResult{}, nil
-}
-
-func (d *desk) Revoke(_ context.Context, p local.RevokeParams) (local.RevokeResult, error) {
-	d.revoked <- p.Origin
-	return local.RevokeResult{}, nil
-}
-
-func (d *desk) Journal(context.Context, local.JournalParams) (local.JournalResult, error) {
-	return local.JournalResult{Records: []local.Record{
-		{Time: time.Now(), Origin: "https://portal.example", Act: "sign", Decision: "agreed", Result: "ok", Documents: 3},
-		{Time: time.Now(), Act: "sign", Decision: "refused", Result: "user_cancelled", Documents: 1},
-		{Time: time.Now(), Origin: "https://portal.example", Application: "4711", State: "proved"},
-	}}, nil
-}
 
 // desktop is a screen, a session bus, a window manager and a panel.
 type desktop struct {
@@ -108,7 +52,7 @@ func newDesktop(t *testing.T, panel, theme string, command ...string) *desktop {
 	dir, err := os.MkdirTemp("/tmp", "pero-tray") // a socket's path is short
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	d := &desktop{t: t, dir: dir, panel: panel, desk: &desk{changed: make(chan struct{}), revoked: make(chan string, 9), asked: make(chan local.PINParams, 9)}}
+	d := &desktop{t: t, dir: dir, panel: panel, desk: newDesk()}
 	for name, value := range map[string]string{
 		"HOME": dir, "XDG_RUNTIME_DIR": dir, "XDG_CONFIG_HOME": dir + "/config", "XDG_CACHE_HOME": dir + "/cache", "XDG_DATA_HOME": dir + "/data",
 		"PERO_STATE_DIR": "", "LC_ALL": "ru_RU.UTF-8", "GDK_BACKEND": "x11", "NO_AT_BRIDGE": "1", "GTK_THEME": theme, "WAYLAND_DISPLAY": "",
@@ -185,21 +129,7 @@ func (d *desktop) start(c *exec.Cmd) chan struct{} {
 }
 
 // agent starts to answer as the person's agent.
-func (d *desktop) agent() {
-	d.t.Helper()
-	l, err := local.Listen()
-	require.NoError(d.t, err)
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() {
-		done <- local.Serve(ctx, l, local.Config{Agent: &apitest.Agent{}, Person: func(context.Context) local.Person { return d.desk }, Log: slog.New(slog.DiscardHandler)})
-	}()
-	d.away = sync.OnceFunc(func() {
-		cancel()
-		<-done
-	})
-	d.t.Cleanup(d.away)
-}
+func (d *desktop) agent() { d.away = d.desk.serve(d.t) }
 
 // run starts the tray.
 func (d *desktop) run() {
