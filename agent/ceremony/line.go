@@ -51,7 +51,8 @@ type patience struct {
 
 // turn runs f, which opens a window, when no other window is open. It refuses with errBusy when too many wait, with errRateLimited while
 // the origin has to wait, because it was refused or its pages left their windows, and with tokens.ErrCancelled when the person refused
-// another request of the origin meanwhile. The person's own command line ("") has no such pause.
+// another request of the origin meanwhile. The person's own acts ("") have no such pause, and come
+// before all sites.
 func (l *line) turn(ctx context.Context, origin string, f func() error) error {
 	if err := l.enter(ctx, origin); err != nil {
 		return err
@@ -81,7 +82,10 @@ func (l *line) enter(ctx context.Context, origin string) error {
 	}
 	i := slices.IndexFunc(l.waiting, func(p *spot) bool { return p.origin == origin })
 	switch {
-	case i < 0 && len(l.waiting) >= lineLength:
+	case i < 0 && origin == "": // before all sites, however many
+		l.waiting = slices.Insert(l.waiting, 0, &spot{})
+		i = 0
+	case i < 0 && l.sites() >= lineLength:
 		l.mu.Unlock()
 		return fmt.Errorf("%d sites wait already: %w", lineLength, errBusy)
 	case i >= 0 && len(l.waiting[i].requests) >= placeLength:
@@ -109,6 +113,16 @@ func (l *line) enter(ctx context.Context, origin string) error {
 		l.leave()
 	}
 	return ctx.Err()
+}
+
+// sites counts the places that sites have. The caller holds mu.
+func (l *line) sites() (n int) {
+	for _, p := range l.waiting {
+		if p.origin != "" {
+			n++
+		}
+	}
+	return n
 }
 
 // abandon takes a request out of its place. The caller holds mu.

@@ -63,13 +63,20 @@ func TestOneWindowAndAShortLine(t *testing.T) {
 		go func() { results <- sign(t.Context(), api.Caller{Origin: origin, Conn: 20}) }()
 		h.inLine(placeLength + i + 1)
 	}
-	refused(t, api.Busy, sign(t.Context(), api.Caller{}))
+	_, err := h.sites.Grant(newcomer.Origin)
+	require.NoError(t, err)
+	refused(t, api.Busy, sign(t.Context(), newcomer))
+	go func() { results <- sign(t.Context(), own) }()
+	h.inLine(placeLength + 3)
 	require.Equal(t, before+1, h.window.count(), "one window at a time")
+	second := "nobody"
+	h.window.do(func(context.Context) error { second = h.window.last().Origin; return nil })
 	close(closeIt)
-	for range placeLength + 3 {
+	for range placeLength + 4 {
 		require.NoError(t, <-results)
 	}
-	require.Equal(t, before+placeLength+3, h.window.count())
+	require.Empty(t, second, "the person is not kept out, and does not wait for sites")
+	require.Equal(t, before+placeLength+4, h.window.count())
 }
 
 func TestOneNoRefusesAllThatWait(t *testing.T) {
