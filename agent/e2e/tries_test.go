@@ -134,27 +134,38 @@ func TestFiftySitesAtOnce(t *testing.T) {
 
 // A page that leaves after a wrong PIN, when the window has just said so, has spent that try like any other.
 func TestPageThatLeavesAfterAWrongPIN(t *testing.T) {
-	h, library := counted(t, "tries 10")
-	page := h.page(origin)
-	c := certificates(t, page, h.token(page, "Test token", there).ID)[0]
-	h.answer("pin 9999", "hang")
-	leaving := h.page(origin)
-	ctx, leave := context.WithCancel(t.Context())
-	result := make(chan error, 1)
-	go func() {
-		_, err := sign(ctx, leaving, c.ID)
-		result <- err
-	}()
-	require.Eventually(t, func() bool { return len(h.asked()) == 2 }, patience, tick)
-	leave()
-	require.NoError(t, leaving.Close())
-	require.Error(t, <-result)
-	require.Eventually(t, func() bool {
-		_, err := sign(t.Context(), page, c.ID)
-		return reasonOf(err) == "rate_limited"
-	}, patience, tick, "the site waits")
-	require.Len(t, h.asked(), 2)
-	require.Equal(t, 1, testmodule.Calls(t, library, "C_Login"))
+	for name, c := range map[string]struct {
+		secrets  []string
+		function string
+		ask      func(ctx context.Context, p *api.Client, token, certificate string) error
+	}{
+		"signature": {[]string{"pin 9999", "hang"}, "C_Login", func(ctx context.Context, p *api.Client, _, certificate string) error {
+			_, err := sign(ctx, p, certificate)
+			return err
+		}},
+		"new PIN": {[]string{"pin 9999", "pin 4321", "hang"}, "C_SetPIN", func(ctx context.Context, p *api.Client, token, _ string) error {
+			return p.CarrierPIN(ctx, api.Caller{}, api.PINParams{Token: token})
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, library := counted(t, "tries 10")
+			page := h.page(origin)
+			token := h.token(page, "Test token", there).ID
+			certificate := certificates(t, page, token)[0].ID
+			h.answer(c.secrets...)
+			leaving := h.page(origin)
+			ctx, leave := context.WithCancel(t.Context())
+			result := make(chan error, 1)
+			go func() { result <- c.ask(ctx, leaving, token, certificate) }()
+			require.Eventually(t, func() bool { return len(h.asked()) == len(c.secrets) }, patience, tick)
+			leave()
+			require.NoError(t, leaving.Close())
+			require.Error(t, <-result)
+			require.Eventually(t, func() bool { return reasonOf(c.ask(t.Context(), page, token, certificate)) == "rate_limited" }, patience, tick, "the site waits")
+			require.Len(t, h.asked(), len(c.secrets))
+			require.Equal(t, 1, testmodule.Calls(t, library, c.function))
+		})
+	}
 }
 
 // fifty gives a page of each of as many sites that may ask.
