@@ -57,16 +57,13 @@ func (m *Module) ResetPIN(ctx context.Context, id tokens.ID, by, pin *tokens.PIN
 	})
 }
 
-// labelSize is the length of a token's label, in octets of UTF-8, padded with blanks (v2.40, section 5.5, "C_InitToken").
-const labelSize = 32
-
 // Initialize is C_InitToken.
 func (m *Module) Initialize(ctx context.Context, id tokens.ID, so *tokens.PIN, label string) (made tokens.Token, err error) {
-	if len(label) == 0 || len(label) > labelSize {
-		return made, fmt.Errorf("initialize: a label has 1 to %d octets", labelSize)
+	if len(label) == 0 || len(label) > tokens.MaxLabel {
+		return made, fmt.Errorf("initialize: a label has 1 to %d octets", tokens.MaxLabel)
 	}
-	var padded [labelSize]byte
-	copy(padded[:], label+strings.Repeat(" ", labelSize))
+	var padded [tokens.MaxLabel]byte
+	copy(padded[:], label+strings.Repeat(" ", tokens.MaxLabel))
 	err = m.alone(ctx, id, "initialize", func(ctx *pkcs11.Ctx, at slot) error {
 		err := m.initToken(at.number, so, padded)
 		if at.token.State == tokens.Uninitialized {
