@@ -196,7 +196,7 @@ func (c *child) call(ctx context.Context, k kind, limit time.Duration, body []by
 }
 
 func (c *child) begin(k kind, limit time.Duration, body []byte, event func()) (uint32, *call, error) {
-	w := &call{answer: make(chan answer, 1), limit: limit, event: event, opens: k == kindOpen, acts: k == kindSign || k == kindGenerate || k == kindInstall || k == kindDelete || k == kindDeleteCertificate}
+	w := &call{answer: make(chan answer, 1), limit: limit, event: event, opens: k == kindOpen, acts: k.acts()}
 	c.mu.Lock()
 	if c.cause != nil || c.stopping {
 		defer c.mu.Unlock()

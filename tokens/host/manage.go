@@ -109,7 +109,7 @@ func (a *attended) Import(ctx context.Context, id tokens.ID, p tokens.Prompt) er
 	file := p
 	file.Token = tokens.Token{Label: filepath.Base(path), Carrier: tokens.File, State: tokens.Ready}
 	var parcel tokens.Parcel
-	err = a.open(ctx, file, tokens.PINState{Secret: tokens.Password}, func(password *tokens.PIN) (err error) {
+	err = a.askPassword(ctx, file, tokens.PINState{Secret: tokens.Password}, func(password *tokens.PIN) (err error) {
 		parcel, err = m.Unpack(ctx, path, password)
 		return err
 	})
