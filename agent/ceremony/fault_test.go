@@ -37,9 +37,9 @@ func beside(t *testing.T, settings ...string) (h *house, library string, kept, l
 }
 
 // unknown holds that an error says that nobody knows what the token did, to the page and in words.
-func unknown(t *testing.T, err error) {
+func unknown(t *testing.T, reason api.Reason, err error) {
 	t.Helper()
-	refused(t, api.ModuleCrashed, err)
+	refused(t, reason, err)
 	e := err.(*api.Error)
 	require.Equal(t, api.OutcomeUnknown, e.Outcome, "%v", e)
 	require.Contains(t, e.Message, "is not known; nothing was repeated")
@@ -55,7 +55,7 @@ func TestOutcomeOfAnInterruptedActIsUnknown(t *testing.T) {
 				h, library, kept, lost := beside(t)
 				testmodule.Control(t, library, fault+" "+function)
 				r, err := h.Sign(t.Context(), page, three(lost))
-				unknown(t, err)
+				unknown(t, api.ModuleCrashed, err)
 				require.Empty(t, r.Results)
 				require.Equal(t, 1, testmodule.Calls(t, library, "C_Login"))
 				if function == "C_Login" {
@@ -81,23 +81,27 @@ func TestOutcomeOfAnInterruptedActIsUnknown(t *testing.T) {
 
 // Three logins without an answer may have cost three tries: sites do not get a fourth.
 func TestLoginsWithoutAnAnswerAreCounted(t *testing.T) {
-	h, library, _, lost := beside(t)
-	testmodule.Control(t, library, "segv C_Login")
-	for range 3 {
-		h.until(func() error {
-			before := testmodule.Calls(t, library, "C_Login")
-			_, err := h.Sign(t.Context(), page, three(lost))
-			if testmodule.Calls(t, library, "C_Login") > before {
-				unknown(t, err)
-				return nil
+	for fault, reason := range map[string]api.Reason{"segv C_Login": api.ModuleCrashed, "fail C_Login 0x32": api.TokenRemoved} {
+		t.Run(fault, func(t *testing.T) {
+			h, library, _, lost := beside(t)
+			testmodule.Control(t, library, fault)
+			for range 3 {
+				h.until(func() error {
+					before := testmodule.Calls(t, library, "C_Login")
+					_, err := h.Sign(t.Context(), page, three(lost))
+					if testmodule.Calls(t, library, "C_Login") > before {
+						unknown(t, reason, err)
+						return nil
+					}
+					return err
+				})
 			}
-			return err
+			testmodule.Control(t, library)
+			_, err := h.Sign(t.Context(), page, three(lost))
+			refused(t, api.RateLimited, err)
+			require.Equal(t, 3, testmodule.Calls(t, library, "C_Login"))
 		})
 	}
-	testmodule.Control(t, library)
-	_, err := h.Sign(t.Context(), page, three(lost))
-	refused(t, api.RateLimited, err)
-	require.Equal(t, 3, testmodule.Calls(t, library, "C_Login"))
 }
 
 // Of documents that nobody began to sign it is known that they are not signed.
@@ -166,7 +170,7 @@ func TestLibraryThatDiesWhileItMakesAndWrites(t *testing.T) {
 				chain = h.ca.issue(e.CSR)[:1]
 				_, err = h.CompleteEnrollment(t.Context(), page, api.CompleteParams{Enrollment: e.Enrollment, Certificates: chain})
 			}
-			unknown(t, err)
+			unknown(t, api.ModuleCrashed, err)
 			testmodule.Control(t, library)
 			if c.state != "" {
 				require.Eventually(t, func() bool {

@@ -255,6 +255,28 @@ func TestRemovalInOtherWords(t *testing.T) {
 		testmodule.Control(t, library)
 		_, err = s.Sign(t.Context(), "01", sha, make([]byte, 32))
 		require.NoError(t, err)
+
+		m, library = newCard(t, "hang C_SetPIN")
+		id := only(t, m).ID
+		changed := make(chan error, 1)
+		go func() { changed <- m.ChangePIN(t.Context(), id, pin("1234"), pin("4321")) }()
+		require.Eventually(t, func() bool { return testmodule.Calls(t, library, "C_SetPIN") == 1 }, time.Minute, time.Millisecond)
+		testmodule.Control(t, library, "present 0", "fail C_SetPIN "+code)
+		err = <-changed
+		require.ErrorIs(t, err, tokens.ErrRemoved, code)
+		require.ErrorIs(t, err, tokens.ErrOutcomeUnknown)
+	}
+}
+
+// The PIN of one signature may have been counted, and the signature may have been made.
+func TestRemovalUnderAKeyThatAlwaysAuthenticates(t *testing.T) {
+	for function, begun := range map[string]bool{"C_SignInit": false, "C_Login(CKU_CONTEXT_SPECIFIC)": true, "C_Sign": true} {
+		m, library := newCard(t, "always 1")
+		s := enter(t, m, func(context.Context) (*tokens.PIN, error) { return pin("1234"), nil })
+		testmodule.Control(t, library, "always 1", "fail "+function+" 0x32")
+		_, err := s.Sign(t.Context(), "01", sha, make([]byte, 32))
+		require.ErrorIs(t, err, tokens.ErrRemoved)
+		require.Equal(t, begun, errors.Is(err, tokens.ErrOutcomeUnknown), "%s: %v", function, err)
 	}
 }
 

@@ -191,13 +191,13 @@ func (s *session) bring(ctx context.Context, b bundle) (made []pkcs11.ObjectHand
 		if kind.keyType == pkcs11.CKK_RSA {
 			public, private = onlySigning(public, private)
 		}
-		one, err := s.create(h, private)
+		one, err := s.place(h, private)
 		if err != nil {
 			return refusedKey(err)
 		}
 		made = append(made, one)
 		// Cards that make the public object themselves take none; a certificate tells the public key too.
-		if one, err = s.create(h, public); err == nil {
+		if one, err = s.place(h, public); err == nil {
 			made = append(made, one)
 		} else if len(b.leaves) == 0 {
 			return refusedKey(err)
@@ -207,10 +207,10 @@ func (s *session) bring(ctx context.Context, b bundle) (made []pkcs11.ObjectHand
 	return made, err
 }
 
-// create makes an object on the token, at once where the library would make it attribute by attribute.
-func (s *session) create(h pkcs11.SessionHandle, template []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
+// place makes an object on the token, at once where the library would make it attribute by attribute.
+func (s *session) place(h pkcs11.SessionHandle, template []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
 	if !s.m.quirks.Stepwise {
-		return s.ctx.CreateObject(h, template)
+		return s.create(h, template)
 	}
 	own := make([]*pkcs11.Attribute, len(template))
 	for i, a := range template {
@@ -218,7 +218,7 @@ func (s *session) create(h pkcs11.SessionHandle, template []*pkcs11.Attribute) (
 			own[i] = pkcs11.NewAttribute(pkcs11.CKA_TOKEN, false)
 		}
 	}
-	draft, err := s.ctx.CreateObject(h, own)
+	draft, err := s.create(h, own)
 	if err != nil {
 		return 0, err
 	}
@@ -315,7 +315,7 @@ func (s *session) takeBack(written []pkcs11.ObjectHandle, certified [][]byte) er
 		errs = append(errs, s.changing(ctx, "take back the import", func(h pkcs11.SessionHandle) error {
 			s.forget()
 			for _, o := range written {
-				if err := s.ctx.DestroyObject(h, o); err != nil {
+				if err := s.destroy(h, o); err != nil {
 					return err
 				}
 			}

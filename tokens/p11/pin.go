@@ -74,7 +74,7 @@ func (m *Module) Initialize(ctx context.Context, id tokens.ID, so *tokens.PIN, l
 		}
 		now, ok := m.read(ctx, at.number)
 		if !ok {
-			return tokens.ErrRemoved
+			return whenBegun(tokens.ErrRemoved)
 		}
 		made = now.token
 		return nil
@@ -102,7 +102,7 @@ func (m *Module) alone(ctx context.Context, id tokens.ID, what string, f func(ct
 		return fmt.Errorf("%s: another program has the card: %w", what, tokens.ErrBusy)
 	}
 	defer m.changed()
-	return m.with(func(ctx *pkcs11.Ctx) error { return failed(what, f(ctx, at)) })
+	return m.with(func(ctx *pkcs11.Ctx) error { return failed(what, m.seen(ctx, at.number, f(ctx, at))) })
 }
 
 // detach starts the library anew without crypto11.
