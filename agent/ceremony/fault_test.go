@@ -142,20 +142,27 @@ func TestDocumentsBehindACrashAreKnownNotToBeSigned(t *testing.T) {
 }
 
 // A key whose making was interrupted is looked for under the CKA_ID that the journal has before another is made: in the end there is one. So
-// with a certificate whose writing was.
-func TestLibraryThatDiesWhileItMakesAndWrites(t *testing.T) {
+// with a certificate whose writing was. A library that says that the card is gone may say so before its work or after it.
+func TestMakingAndWritingAreInterrupted(t *testing.T) {
 	for _, c := range []struct {
-		fault string
-		state string // that enroll.list tells without a PIN; "": it is not asked, and the page just asks for the same again
-		made  int    // calls of C_GenerateKeyPair in the end
+		fault  string
+		reason api.Reason
+		state  string // that enroll.list tells without a PIN; "": it is not asked, and the page just asks for the same again
+		made   int    // calls of C_GenerateKeyPair in the end
 	}{
-		{"crash C_GenerateKeyPair", "planned", 2}, // it died before it made one
-		{"exit C_GenerateKeyPair", "planned", 2},
-		{"crashafter C_GenerateKeyPair", "key_made", 1},
-		{"crashafter C_GenerateKeyPair", "", 1},
-		{"crash C_CreateObject", "received", 1},
-		{"crashafter C_CreateObject", "written", 1},
-		{"crashafter C_CreateObject", "", 1},
+		{"crash C_GenerateKeyPair", api.ModuleCrashed, "planned", 2}, // it died before it made one
+		{"exit C_GenerateKeyPair", api.ModuleCrashed, "planned", 2},
+		{"crashafter C_GenerateKeyPair", api.ModuleCrashed, "key_made", 1},
+		{"crashafter C_GenerateKeyPair", api.ModuleCrashed, "", 1},
+		{"fail C_GenerateKeyPair 0x32", api.TokenRemoved, "planned", 2},
+		{"failafter C_GenerateKeyPair 0x32", api.TokenRemoved, "key_made", 1},
+		{"failafter C_GenerateKeyPair 0x32", api.TokenRemoved, "", 1},
+		{"crash C_CreateObject", api.ModuleCrashed, "received", 1},
+		{"crashafter C_CreateObject", api.ModuleCrashed, "written", 1},
+		{"crashafter C_CreateObject", api.ModuleCrashed, "", 1},
+		{"fail C_CreateObject 0x32", api.TokenRemoved, "received", 1},
+		{"failafter C_CreateObject 0x32", api.TokenRemoved, "written", 1},
+		{"failafter C_CreateObject 0x32", api.TokenRemoved, "", 1},
 	} {
 		t.Run(c.fault+" "+c.state, func(t *testing.T) {
 			t.Parallel()
@@ -170,7 +177,7 @@ func TestLibraryThatDiesWhileItMakesAndWrites(t *testing.T) {
 				chain = h.ca.issue(e.CSR)[:1]
 				_, err = h.CompleteEnrollment(t.Context(), page, api.CompleteParams{Enrollment: e.Enrollment, Certificates: chain})
 			}
-			unknown(t, api.ModuleCrashed, err)
+			unknown(t, c.reason, err)
 			testmodule.Control(t, library)
 			if c.state != "" {
 				require.Eventually(t, func() bool {
