@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -364,4 +365,29 @@ func TestNotAModule(t *testing.T) {
 	_, err = p11.New(p11.Config{Name: "x", Path: program}).Tokens(t.Context())
 	require.Error(t, err)
 	require.False(t, errors.Is(err, tokens.ErrNoToken))
+}
+
+// A library tells another length of a certificate when it is read than before: nothing is listed that is not the certificate's.
+func TestNothingBehindACertificateIsRead(t *testing.T) {
+	m, library := newCard(t)
+	id := only(t, m).ID
+	_, want, err := m.Objects(t.Context(), id)
+	require.NoError(t, err)
+	require.Len(t, want, 1)
+	testmodule.Control(t, library, fmt.Sprint("length 0x11 ", len(want[0].DER), " ", len(want[0].DER)+8))
+	_, got, err := m.Objects(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+}
+
+// Lengths that can be no PIN's are not known, and keep nobody from typing his.
+func TestAbsurdLengthsOfPINs(t *testing.T) {
+	for setting, want := range map[string]tokens.PINPolicy{
+		"minpin 0xffffffff": {Max: 16}, "minpin 4097": {Max: 16}, "maxpin 0xffffffff": {Min: 4}, "maxpin -1": {Min: 4}, "maxpin 3": {},
+	} {
+		m, _ := newCard(t, setting)
+		token := only(t, m)
+		require.Equal(t, want, token.NewPIN, setting)
+		require.Equal(t, want, tokens.PINPolicy{Min: token.MinPIN, Max: token.MaxPIN}, setting)
+	}
 }

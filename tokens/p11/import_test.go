@@ -126,6 +126,19 @@ func TestImportLeavesNothingHalfDone(t *testing.T) {
 	}
 }
 
+// A library that gives another object's handle to what was brought in has nothing of it destroyed.
+func TestImportDestroysNothingElse(t *testing.T) {
+	path := pack(t, newAuthority(t), "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+	m, library := newCard(t)
+	key := unpack(t, m, path)
+	s := enter(t, m, nil)
+	testmodule.Control(t, library, "handle C_CreateObject 2") // the private key of 01
+	require.ErrorIs(t, key.Deliver(t.Context(), s), tokens.ErrModuleFailed)
+	testmodule.Control(t, library)
+	_, err := s.Sign(t.Context(), "01", sha, make([]byte, 32))
+	require.NoError(t, err)
+}
+
 func TestImportOfGOST(t *testing.T) {
 	for _, algorithm := range []tokens.KeyAlgorithm{tokens.GOST2012256, tokens.GOST2012512} {
 		t.Run(string(algorithm), func(t *testing.T) {

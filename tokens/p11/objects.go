@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/miekg/pkcs11"
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/perosign/pero/tokens"
 )
@@ -228,7 +230,7 @@ func readObject(ctx *pkcs11.Ctx, h pkcs11.SessionHandle, handle pkcs11.ObjectHan
 	}
 	if class == pkcs11.CKO_CERTIFICATE {
 		kind, known := r.number(pkcs11.CKA_CERTIFICATE_TYPE)
-		if o.der = r.octets(pkcs11.CKA_VALUE); len(o.der) == 0 || (known && kind != pkcs11.CKC_X_509) {
+		if o.der = element(r.octets(pkcs11.CKA_VALUE)); len(o.der) == 0 || (known && kind != pkcs11.CKC_X_509) {
 			return o, false, r.gone
 		}
 		if f, err := parseFields(o.der); err == nil {
@@ -274,4 +276,15 @@ func readObject(ctx *pkcs11.Ctx, h pkcs11.SessionHandle, handle pkcs11.ObjectHan
 		}
 	}
 	return o, true, r.gone
+}
+
+// element leaves out what stands behind one element of DER: a card fills up its file, and a library that tells more octets than it gives has this process's
+// memory read. What is no DER stays as it is.
+func element(octets []byte) []byte {
+	input := cryptobyte.String(octets)
+	var one cryptobyte.String
+	if !input.ReadAnyASN1Element(&one, new(asn1.Tag)) {
+		return octets
+	}
+	return one
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -164,12 +165,21 @@ func (s *session) changing(ctx context.Context, what string, f func(h pkcs11.Ses
 	return err
 }
 
-// create and destroy are for a change of the token.
+// create makes an object, in changing. What is not kept whole, or is to be taken back, is destroyed by the handle: so one of another object is an error.
 func (s *session) create(h pkcs11.SessionHandle, template []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
+	there, err := find(s.ctx, h)
+	if err != nil {
+		return 0, err
+	}
 	s.begun = true
-	return s.ctx.CreateObject(h, template)
+	made, err := s.ctx.CreateObject(h, template)
+	if err == nil && slices.Contains(there, made) {
+		return 0, fmt.Errorf("the token gives another object's handle to what it took: %w", tokens.ErrModuleFailed)
+	}
+	return made, err
 }
 
+// destroy removes an object, in changing.
 func (s *session) destroy(h pkcs11.SessionHandle, o pkcs11.ObjectHandle) error {
 	s.begun = true
 	return s.ctx.DestroyObject(h, o)

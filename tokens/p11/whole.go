@@ -82,7 +82,9 @@ func (s *session) keep(h pkcs11.SessionHandle, write func() (pkcs11.ObjectHandle
 		if ok || err != nil {
 			return err
 		}
-		_ = s.ctx.DestroyObject(h, handle)
+		if s.destroy(h, handle) != nil {
+			break // one half is enough
+		}
 	}
 	return fmt.Errorf("the token does not keep what it took: %w", tokens.ErrModuleFailed)
 }
