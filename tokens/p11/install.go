@@ -73,7 +73,7 @@ func (s *session) Install(ctx context.Context, id tokens.KeyID, chain [][]byte) 
 // Delete removes a key pair without a certificate.
 func (s *session) Delete(ctx context.Context, id tokens.KeyID) error {
 	return s.changing(ctx, "delete", func(h pkcs11.SessionHandle) error {
-		list, err := readObjects(context.Background(), s.ctx, h)
+		list, err := s.m.readObjects(context.Background(), s.ctx, h)
 		if err != nil {
 			return err
 		}
@@ -120,7 +120,7 @@ func (s *session) Delete(ctx context.Context, id tokens.KeyID) error {
 // DeleteCertificate removes every object that is this certificate.
 func (s *session) DeleteCertificate(ctx context.Context, der []byte) error {
 	return s.changing(ctx, "delete a certificate", func(h pkcs11.SessionHandle) error {
-		list, err := readObjects(context.Background(), s.ctx, h)
+		list, err := s.m.readObjects(context.Background(), s.ctx, h)
 		if err != nil {
 			return err
 		}

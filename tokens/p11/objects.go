@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/miekg/pkcs11"
@@ -60,7 +59,7 @@ func (m *Module) Objects(ctx context.Context, id tokens.ID) ([]tokens.Key, []tok
 				return failed("open session", err)
 			}
 			defer lib.CloseSession(h)
-			list, err := readObjects(ctx, lib, h)
+			list, err := m.readObjects(ctx, lib, h)
 			if err != nil {
 				return err
 			}
@@ -77,7 +76,7 @@ func (m *Module) Objects(ctx context.Context, id tokens.ID) ([]tokens.Key, []tok
 
 // readObjects reads the keys and certificates that a session can see, object by object: what cannot be read, or is of a foreign kind,
 // hides nothing else. Keys come first: of a token that holds too much, certificates are left out.
-func readObjects(ctx context.Context, lib *pkcs11.Ctx, h pkcs11.SessionHandle) ([]object, error) {
+func (m *Module) readObjects(ctx context.Context, lib *pkcs11.Ctx, h pkcs11.SessionHandle) ([]object, error) {
 	var list []object
 	octets, begun := 0, time.Now()
 	for _, class := range []uint{pkcs11.CKO_PUBLIC_KEY, pkcs11.CKO_PRIVATE_KEY, pkcs11.CKO_CERTIFICATE} {
@@ -103,7 +102,7 @@ func readObjects(ctx context.Context, lib *pkcs11.Ctx, h pkcs11.SessionHandle) (
 			tokens.Progress(ctx)
 		}
 		if more {
-			slog.Warn("the token holds more than is read of it", "class", class, "read", len(handles))
+			m.cfg.Log.Warn("the token holds more than is read of it", "class", class, "read", len(handles))
 		}
 	}
 	return list, nil

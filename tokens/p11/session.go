@@ -187,7 +187,7 @@ func (s *session) destroy(h pkcs11.SessionHandle, o pkcs11.ObjectHandle) error {
 
 // survey looks at the token with a login.
 func (s *session) survey(h pkcs11.SessionHandle) (*view, error) {
-	list, err := readObjects(context.Background(), s.ctx, h)
+	list, err := s.m.readObjects(context.Background(), s.ctx, h)
 	if err != nil {
 		return nil, err
 	}
