@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 
 	"github.com/perosign/pero/agent/window"
 	"github.com/perosign/pero/tokens"
@@ -20,7 +21,7 @@ func tokenHost(in io.Reader, out, log io.Writer) int {
 		w := window.New(window.Config{Pinentry: o.Window.Pinentry, Dialog: o.Window.Dialog, Language: o.Language, PhraseFile: phraseFile()})
 		switch o.Module.Kind {
 		case "pkcs11":
-			return p11.New(p11.Config{Name: o.Module.Name, Path: o.Module.Path, Parameters: o.Module.Parameters}), w, nil
+			return p11.New(p11.Config{Name: o.Module.Name, Path: o.Module.Path, Parameters: o.Module.Parameters, Log: slog.New(slog.NewTextHandler(log, nil))}), w, nil
 		case "file":
 			return file.New(o.Module.Path), w, nil
 		}

@@ -40,8 +40,8 @@ var (
 	// another order of octets than Scheme has. Nothing of either leaves, and a wrong PIN it is not.
 	ErrSignature = errors.New("the token's signature does not hold")
 	ErrByteOrder = errors.New("the token gives its signatures in a wrong order of octets")
-	// ErrOutcomeUnknown stands beside ErrModuleCrashed, ErrRemoved or the end of a context where a login, a signature, a new key or a write may have
-	// been under way: the token may have counted the PIN, signed, made or written it, or not. Nobody repeats such a call by himself.
+	// ErrOutcomeUnknown stands beside ErrModuleCrashed, ErrRemoved or the end of a context where a login, a signature, a new key, a write or another PIN
+	// may have been under way: the token may have counted the PIN, signed, made or written it, or not. Nobody repeats such a call by himself.
 	ErrOutcomeUnknown = errors.New("whether the token did it is not known")
 )
 

@@ -2,6 +2,9 @@ package tokens
 
 import "context"
 
+// MaxLabel is the longest name that a token can be given, in octets of UTF-8 (PKCS#11 v2.40, section 5.5, "C_InitToken").
+const MaxLabel = 32
+
 // Manager is what a Store can do to a token itself, beside what it carries. Each is one act of the person, who is shown p and asked for what
 // it takes in the window, and at most one attempt for each secret typed. ErrUnsupported where a carrier has no such thing.
 type Manager interface {

@@ -35,15 +35,15 @@ type TokenModule interface {
 // ImportModule is a Module that takes keys made elsewhere.
 type ImportModule interface {
 	Module
-	// Unpack opens the PKCS#12 file at path. ErrPINIncorrect when password is not its, ErrNoKey when no key is in it.
-	Unpack(ctx context.Context, path string, password *PIN) (Parcel, error)
+	// OpenKeyStore opens the PKCS#12 file at path. ErrPINIncorrect when password is not its, ErrNoKey when no key is in it.
+	OpenKeyStore(ctx context.Context, path string, password *PIN) (KeyStore, error)
 }
 
-// Parcel is keys and their certificates on the way to a token.
-type Parcel interface {
-	// Deliver writes them by a session that the same Module's Login gave, sensitive and not extractable, and proves each key by a signature.
+// KeyStore is keys and their certificates on the way to a token.
+type KeyStore interface {
+	// Import writes them by a session that the same Module's Login gave, sensitive and not extractable, and proves each key by a signature.
 	// What cannot be finished is taken away again. ErrExists when a key is on the token already, ErrUnsupported when it takes none.
-	Deliver(ctx context.Context, s Session) error
+	Import(ctx context.Context, s Session) error
 	// Wipe overwrites the private keys.
 	Wipe()
 }

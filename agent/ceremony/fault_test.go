@@ -37,9 +37,9 @@ func beside(t *testing.T, settings ...string) (h *house, library string, kept, l
 }
 
 // unknown holds that an error says that nobody knows what the token did, to the page and in words.
-func unknown(t *testing.T, err error) {
+func unknown(t *testing.T, reason api.Reason, err error) {
 	t.Helper()
-	refused(t, api.ModuleCrashed, err)
+	refused(t, reason, err)
 	e := err.(*api.Error)
 	require.Equal(t, api.OutcomeUnknown, e.Outcome, "%v", e)
 	require.Contains(t, e.Message, "is not known; nothing was repeated")
@@ -55,7 +55,7 @@ func TestOutcomeOfAnInterruptedActIsUnknown(t *testing.T) {
 				h, library, kept, lost := beside(t)
 				testmodule.Control(t, library, fault+" "+function)
 				r, err := h.Sign(t.Context(), page, three(lost))
-				unknown(t, err)
+				unknown(t, api.ModuleCrashed, err)
 				require.Empty(t, r.Results)
 				require.Equal(t, 1, testmodule.Calls(t, library, "C_Login"))
 				if function == "C_Login" {
@@ -81,23 +81,27 @@ func TestOutcomeOfAnInterruptedActIsUnknown(t *testing.T) {
 
 // Three logins without an answer may have cost three tries: sites do not get a fourth.
 func TestLoginsWithoutAnAnswerAreCounted(t *testing.T) {
-	h, library, _, lost := beside(t)
-	testmodule.Control(t, library, "segv C_Login")
-	for range 3 {
-		h.until(func() error {
-			before := testmodule.Calls(t, library, "C_Login")
-			_, err := h.Sign(t.Context(), page, three(lost))
-			if testmodule.Calls(t, library, "C_Login") > before {
-				unknown(t, err)
-				return nil
+	for fault, reason := range map[string]api.Reason{"segv C_Login": api.ModuleCrashed, "fail C_Login 0x32": api.TokenRemoved} {
+		t.Run(fault, func(t *testing.T) {
+			h, library, _, lost := beside(t)
+			testmodule.Control(t, library, fault)
+			for range 3 {
+				h.until(func() error {
+					before := testmodule.Calls(t, library, "C_Login")
+					_, err := h.Sign(t.Context(), page, three(lost))
+					if testmodule.Calls(t, library, "C_Login") > before {
+						unknown(t, reason, err)
+						return nil
+					}
+					return err
+				})
 			}
-			return err
+			testmodule.Control(t, library)
+			_, err := h.Sign(t.Context(), page, three(lost))
+			refused(t, api.RateLimited, err)
+			require.Equal(t, 3, testmodule.Calls(t, library, "C_Login"))
 		})
 	}
-	testmodule.Control(t, library)
-	_, err := h.Sign(t.Context(), page, three(lost))
-	refused(t, api.RateLimited, err)
-	require.Equal(t, 3, testmodule.Calls(t, library, "C_Login"))
 }
 
 // Of documents that nobody began to sign it is known that they are not signed.
@@ -138,20 +142,27 @@ func TestDocumentsBehindACrashAreKnownNotToBeSigned(t *testing.T) {
 }
 
 // A key whose making was interrupted is looked for under the CKA_ID that the journal has before another is made: in the end there is one. So
-// with a certificate whose writing was.
-func TestLibraryThatDiesWhileItMakesAndWrites(t *testing.T) {
+// with a certificate whose writing was. A library that says that the card is gone may say so before its work or after it.
+func TestMakingAndWritingAreInterrupted(t *testing.T) {
 	for _, c := range []struct {
-		fault string
-		state string // that enroll.list tells without a PIN; "": it is not asked, and the page just asks for the same again
-		made  int    // calls of C_GenerateKeyPair in the end
+		fault  string
+		reason api.Reason
+		state  string // that enroll.list tells without a PIN; "": it is not asked, and the page just asks for the same again
+		made   int    // calls of C_GenerateKeyPair in the end
 	}{
-		{"crash C_GenerateKeyPair", "planned", 2}, // it died before it made one
-		{"exit C_GenerateKeyPair", "planned", 2},
-		{"crashafter C_GenerateKeyPair", "key_made", 1},
-		{"crashafter C_GenerateKeyPair", "", 1},
-		{"crash C_CreateObject", "received", 1},
-		{"crashafter C_CreateObject", "written", 1},
-		{"crashafter C_CreateObject", "", 1},
+		{"crash C_GenerateKeyPair", api.ModuleCrashed, "planned", 2}, // it died before it made one
+		{"exit C_GenerateKeyPair", api.ModuleCrashed, "planned", 2},
+		{"crashafter C_GenerateKeyPair", api.ModuleCrashed, "key_made", 1},
+		{"crashafter C_GenerateKeyPair", api.ModuleCrashed, "", 1},
+		{"fail C_GenerateKeyPair 0x32", api.TokenRemoved, "planned", 2},
+		{"failafter C_GenerateKeyPair 0x32", api.TokenRemoved, "key_made", 1},
+		{"failafter C_GenerateKeyPair 0x32", api.TokenRemoved, "", 1},
+		{"crash C_CreateObject", api.ModuleCrashed, "received", 1},
+		{"crashafter C_CreateObject", api.ModuleCrashed, "written", 1},
+		{"crashafter C_CreateObject", api.ModuleCrashed, "", 1},
+		{"fail C_CreateObject 0x32", api.TokenRemoved, "received", 1},
+		{"failafter C_CreateObject 0x32", api.TokenRemoved, "written", 1},
+		{"failafter C_CreateObject 0x32", api.TokenRemoved, "", 1},
 	} {
 		t.Run(c.fault+" "+c.state, func(t *testing.T) {
 			t.Parallel()
@@ -166,7 +177,7 @@ func TestLibraryThatDiesWhileItMakesAndWrites(t *testing.T) {
 				chain = h.ca.issue(e.CSR)[:1]
 				_, err = h.CompleteEnrollment(t.Context(), page, api.CompleteParams{Enrollment: e.Enrollment, Certificates: chain})
 			}
-			unknown(t, err)
+			unknown(t, c.reason, err)
 			testmodule.Control(t, library)
 			if c.state != "" {
 				require.Eventually(t, func() bool {

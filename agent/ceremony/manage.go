@@ -13,9 +13,6 @@ import (
 	"github.com/perosign/pero/tokens"
 )
 
-// maxLabel is the longest name of a token, in octets (PKCS#11 v2.40, section 5.5, "C_InitToken").
-const maxLabel = 32
-
 // ChangePIN changes the PIN of a token by the old one. What is in this file is for the person, by the command line and the tray; of it a page
 // reaches CarrierPIN alone.
 func (a *Agent) ChangePIN(ctx context.Context, c api.Caller, token string) (err error) {
@@ -68,7 +65,7 @@ func (a *Agent) CarrierPIN(ctx context.Context, c api.Caller, p api.PINParams) (
 // Initialize takes everything off a token, names it, and sets its first PIN unless the person wants none.
 func (a *Agent) Initialize(ctx context.Context, c api.Caller, token, label string) (made api.Token, err error) {
 	defer a.done(c, "initialize a token", &err)
-	if len(label) == 0 || len(label) > maxLabel || !utf8.ValidString(label) || slices.ContainsFunc([]rune(label), func(r rune) bool { return !unicode.IsPrint(r) }) {
+	if len(label) == 0 || len(label) > tokens.MaxLabel || !utf8.ValidString(label) || slices.ContainsFunc([]rune(label), func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return made, wrong("label", "%d octets", len(label))
 	}
 	p := tokens.Prompt{Act: tokens.ActInitialize, Name: label}

@@ -221,6 +221,11 @@ func sign(ctx context.Context, page *api.Client, certificate string) (api.SignRe
 }
 
 // reasonOf gives what a page is told of a failure.
+func outcomeUnknown(err error) bool {
+	e := (*api.Error)(nil)
+	return errors.As(err, &e) && e.Outcome == api.OutcomeUnknown
+}
+
 func reasonOf(err error) string {
 	if e := (*api.Error)(nil); errors.As(err, &e) {
 		return string(e.Reason)

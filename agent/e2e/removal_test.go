@@ -125,6 +125,7 @@ func TestCardPulledOut(t *testing.T) {
 			require.Equal(t, at.reason, reasonOf(err), "%v", err)
 			require.Len(t, b.asked(), at.windows)
 			require.Equal(t, at.verified, card.Count(piv.Verify))
+			require.Equal(t, at.verified > 0, outcomeUnknown(err), "what the card was at work on is not known, and of the rest it is: %v", err)
 			require.Equal(t, 0, card.Count(piv.Sign), "no signature left the card")
 
 			card.Before(nil)

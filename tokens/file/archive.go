@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"github.com/perosign/pero/tokens"
+	"github.com/perosign/pero/tokens/file/keystore"
 	"github.com/perosign/pero/tokens/file/pkcs12"
 )
 
@@ -40,7 +41,7 @@ func (m *Module) Copy(ctx context.Context, id tokens.ID, pin *tokens.PIN, path s
 
 // try checks a PIN and keeps nothing.
 func try(f *pkcs12.File, pin *tokens.PIN) error {
-	store, lock, err := unlock(f, pin)
+	store, lock, err := keystore.Open(f, pin)
 	if err != nil {
 		return err
 	}
@@ -76,11 +77,11 @@ func writeNew(path string, data []byte) error {
 
 // Adopt implements tokens.FileModule. The file at path is only read; what other programs wrote comes in in our layout.
 func (m *Module) Adopt(ctx context.Context, path string, pin *tokens.PIN) (tokens.Token, error) {
-	f, data, err := parseAny(path)
+	f, data, err := keystore.ReadFile(path)
 	if err != nil {
 		return tokens.Token{}, fmt.Errorf("read %s: %w", filepath.Base(path), err)
 	}
-	store, lock, err := unlock(f, pin)
+	store, lock, err := keystore.Open(f, pin)
 	if err != nil {
 		return tokens.Token{}, fmt.Errorf("open %s: %w", filepath.Base(path), err)
 	}
@@ -117,28 +118,6 @@ func (m *Module) Adopt(ctx context.Context, path string, pin *tokens.PIN) (token
 	t := describe(name, tokens.Ready, true)
 	t.Label = called(name, store)
 	return t, nil
-}
-
-// parseAny reads a key store that the person picked, wherever it lies.
-func parseAny(path string) (*pkcs12.File, []byte, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, nil, errors.New("not a regular file")
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() { _ = file.Close() }()
-	data, err := readAll(file)
-	if err != nil {
-		return nil, nil, translate(err)
-	}
-	f, err := pkcs12.Parse(data)
-	return f, data, translate(err)
 }
 
 // holds tells whether every one of keys is in the folder already, in one key store or in several.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,11 +14,11 @@ import (
 	"github.com/gofrs/flock"
 
 	"github.com/perosign/pero/tokens"
+	"github.com/perosign/pero/tokens/file/keystore"
 	"github.com/perosign/pero/tokens/file/pkcs12"
 )
 
 const (
-	maxFile     = 4 << 20 // octets; the largest key store that is read
 	maxFiles    = 1000
 	lockName    = ".lock"
 	bak         = ".bak" // behind a key store's name: the version before
@@ -97,19 +96,7 @@ func (d folder) read(name string) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	return readAll(f)
-}
-
-// readAll reads a file of bounded size.
-func readAll(f *os.File) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("%w: more than %d octets", pkcs12.ErrUnsupported, maxFile)
-	}
-	return data, nil
+	return keystore.Read(f)
 }
 
 func (d folder) parse(name string) (*pkcs12.File, []byte, error) {
@@ -117,11 +104,8 @@ func (d folder) parse(name string) (*pkcs12.File, []byte, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	f, err := pkcs12.Parse(data)
-	if err != nil {
-		return nil, nil, translate(err)
-	}
-	return f, data, nil
+	f, err := keystore.Parse(data)
+	return f, data, err
 }
 
 // lock keeps all other writers out, in this process and in others. It makes the folder when it is not there.

@@ -155,18 +155,3 @@ func describe(name string, state tokens.State, writable bool) tokens.Token {
 			tokens.ECP256, tokens.ECP384, tokens.ECP521},
 	}
 }
-
-// translate turns the reader's errors into those of package tokens.
-func translate(err error) error {
-	switch {
-	case errors.Is(err, pkcs12.ErrPassword):
-		return fmt.Errorf("%w: %w", tokens.ErrPINIncorrect, err)
-	case errors.Is(err, pkcs12.ErrUnsupported):
-		return fmt.Errorf("%w: %w", tokens.ErrUnsupported, err)
-	case errors.Is(err, pkcs12.ErrForeign):
-		return fmt.Errorf("%w: %w", tokens.ErrForeignContainer, err)
-	case errors.Is(err, pkcs12.ErrChanged):
-		return fmt.Errorf("%w: %w", tokens.ErrBusy, err)
-	}
-	return err
-}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/perosign/pero/tokens"
+	"github.com/perosign/pero/tokens/file/keystore"
 )
 
 // ChangePIN seals a key store anew under another PIN, by new salts. Its .bak is that version too: what opened by the old PIN is replaced, first
@@ -37,7 +38,7 @@ func (d folder) changePIN(ctx context.Context, name string, old, pin *tokens.PIN
 		return err
 	}
 	defer s.Close()
-	lock, err := newLock(pin)
+	lock, err := keystore.NewLock(pin)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 	"sync"
 
 	"github.com/perosign/pero/tokens"
+	"github.com/perosign/pero/tokens/file/keystore"
 	"github.com/perosign/pero/tokens/file/pkcs12"
 )
 
@@ -39,7 +40,7 @@ func (d folder) begin(name string, pin *tokens.PIN) (*session, error) {
 	if len(pin.Bytes()) < MinPIN {
 		return nil, fmt.Errorf("make %s: %w: shorter than %d", name, tokens.ErrPINIncorrect, MinPIN)
 	}
-	lock, err := newLock(pin)
+	lock, err := keystore.NewLock(pin)
 	if err != nil {
 		return nil, fmt.Errorf("make %s: %w", name, err)
 	}
@@ -52,7 +53,7 @@ func (d folder) open(name string, pin *tokens.PIN) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, lock, err := unlock(f, pin)
+	store, lock, err := keystore.Open(f, pin)
 	if err != nil {
 		return nil, err
 	}

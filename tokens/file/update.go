@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/perosign/pero/tokens"
+	"github.com/perosign/pero/tokens/file/keystore"
 	"github.com/perosign/pero/tokens/file/pkcs12"
 )
 
@@ -44,15 +45,12 @@ func (s *session) current() (*pkcs12.Store, []byte, error) {
 	case bytes.Equal(data, s.data):
 		return s.store, data, nil
 	}
-	f, err := pkcs12.Parse(data)
+	f, err := keystore.Parse(data)
 	if err != nil {
-		return nil, nil, translate(err)
+		return nil, nil, err
 	}
-	store, err := f.OpenWith(s.lock)
-	if err != nil {
-		return nil, nil, translate(err)
-	}
-	return store, data, nil
+	store, err := keystore.OpenWith(f, s.lock)
+	return store, data, err
 }
 
 // update applies a change to what the file holds now, and writes it when change says so. Nothing of s changes when it fails.

@@ -271,15 +271,15 @@ func (a *attendedFiles) Restore(ctx context.Context, p tokens.Prompt) (tokens.To
 	}
 	p.Token = tokens.Token{Label: filepath.Base(path), Carrier: tokens.File, State: tokens.Ready}
 	var t tokens.Token
-	err = a.open(ctx, p, tokens.PINState{Nth: 1}, func(pin *tokens.PIN) (err error) {
+	err = a.askPassword(ctx, p, tokens.PINState{Nth: 1}, func(pin *tokens.PIN) (err error) {
 		t, err = a.files.Adopt(ctx, path, pin)
 		return err
 	})
 	return t, err
 }
 
-// open is the loop of the password of a file, which counts no tries.
-func (a *attended) open(ctx context.Context, p tokens.Prompt, state tokens.PINState, use func(*tokens.PIN) error) error {
+// askPassword is the loop of the password of a file, which counts no tries.
+func (a *attended) askPassword(ctx context.Context, p tokens.Prompt, state tokens.PINState, use func(*tokens.PIN) error) error {
 	for wrong := 0; ; {
 		pin, err := a.typed(ctx, p, &state)
 		if errors.Is(err, tokens.ErrCancelled) && wrong > 0 {

@@ -55,11 +55,16 @@ type answer struct {
 	err  error
 }
 
-// unanswered is err with what is not known and the secrets that the token refused, or may have: nobody will tell.
+// unanswered is err with what is not known: nobody will tell.
 func (w *call) unanswered(err error) error {
 	if w.acts {
 		err = fmt.Errorf("%w: %w", err, tokens.ErrOutcomeUnknown)
 	}
+	return w.spent(err)
+}
+
+// spent is err with the secrets that the token refused, or may have.
+func (w *call) spent(err error) error {
 	if w.logins > 0 {
 		return &tokens.Refused{Times: w.logins, Err: err}
 	}
@@ -147,6 +152,9 @@ func (c *child) take(number uint32, k kind, body []byte) error {
 		if malformed != nil {
 			return malformed
 		}
+		if errors.Is(err, tokens.ErrOutcomeUnknown) {
+			err = w.spent(err)
+		}
 		delete(c.calls, number)
 		w.answer <- answer{err: err}
 	case kindEvent:
@@ -208,7 +216,7 @@ func (c *child) call(ctx context.Context, k kind, limit time.Duration, body []by
 }
 
 func (c *child) begin(k kind, limit time.Duration, body []byte, event func()) (uint32, *call, error) {
-	w := &call{answer: make(chan answer, 1), limit: limit, event: event, acts: k == kindSign || k == kindGenerate || k == kindInstall || k == kindDelete || k == kindDeleteCertificate}
+	w := &call{answer: make(chan answer, 1), limit: limit, event: event, acts: k.acts()}
 	c.mu.Lock()
 	if c.cause != nil || c.stopping {
 		defer c.mu.Unlock()

@@ -7,7 +7,8 @@ import (
 	"github.com/perosign/pero/tokens"
 )
 
-// failures gives the errors that keep their identity across the pipe a code, its index; 0 is any other. The first that fits counts.
+// failures gives the errors that keep their identity across the pipe a code, its index; 0 is any other. The first that fits counts, and beside it
+// tokens.ErrOutcomeUnknown.
 var failures = [...]error{
 	nil,
 	tokens.ErrPINLocked,
@@ -46,11 +47,11 @@ var failures = [...]error{
 // failure is an error that came over the pipe.
 type failure struct {
 	text string
-	is   error
+	is   []error
 }
 
-func (f *failure) Error() string { return f.text }
-func (f *failure) Unwrap() error { return f.is }
+func (f *failure) Error() string   { return f.text }
+func (f *failure) Unwrap() []error { return f.is }
 
 const (
 	longestFailure = 1 << 10 // octets of an error's text; a module's message is not trusted to be short
@@ -73,6 +74,7 @@ func encodeFailure(err error) []byte {
 	}
 	var e encoder
 	e.number(int64(code))
+	e.truth(errors.Is(err, tokens.ErrOutcomeUnknown))
 	e.number(int64(times))
 	e.text(text[:min(len(text), longestFailure)])
 	return e.b
@@ -80,7 +82,7 @@ func encodeFailure(err error) []byte {
 
 func decodeFailure(body []byte) (error, error) {
 	d := decoder{b: body}
-	code, times, text := d.number(), d.number(), d.text()
+	code, unknown, times, text := d.number(), d.truth(), d.number(), d.text()
 	if times < 0 || times > mostRefused {
 		d.fail("count")
 	}
@@ -90,8 +92,15 @@ func decodeFailure(body []byte) (error, error) {
 	if err := d.done(); err != nil {
 		return nil, err
 	}
-	if times > 0 {
-		return &tokens.Refused{Times: int(times), Err: &failure{text, failures[code]}}, nil
+	f := &failure{text: text}
+	if code > 0 {
+		f.is = append(f.is, failures[code])
 	}
-	return &failure{text, failures[code]}, nil
+	if unknown {
+		f.is = append(f.is, tokens.ErrOutcomeUnknown)
+	}
+	if times > 0 {
+		return &tokens.Refused{Times: int(times), Err: f}, nil
+	}
+	return f, nil
 }

@@ -254,7 +254,8 @@ func TestLibrariesThatLie(t *testing.T) {
 	const (
 		crashed = iota + 1
 		failed
-		dead // failed, or crashed where it reads what is not there
+		dead // failed in whatever way, or crashed where it reads what is not there
+		removed
 	)
 	for setting, want := range map[string]struct {
 		step string
@@ -278,6 +279,22 @@ func TestLibrariesThatLie(t *testing.T) {
 		"length 0x11 0x7fffffff":                      {"objects", crashed},
 		"length 0x11 100000":                          {"install", failed}, // larger than a certificate is
 		"length 0x11 10":                              {"install", failed}, // too little room for what comes then
+		"length 0x11 400 2000":                        {"install", failed}, // more when it is read
+		"length 0x11 400 0x7fffffff":                  {"objects", crashed},
+		"length 0x11 100 0x10000000000":               {"install", failed},
+		"length 0x102 1 2000":                         {"generate", failed},
+		"length 0x100 8 7":                            {"sign", dead},       // fewer: no key is of any kind
+		"maxpin 2":                                    {},                   // and the shortest has 4
+		"handle C_OpenSession 0":                      {"objects", removed}, // the library calls it invalid, as of a card that went
+		"handle C_OpenSession 0xffffffffffffffff":     {"objects", removed},
+		"handle C_GenerateKeyPair 0":                  {"generate", dead},
+		"handle C_GenerateKeyPair 0xffffffffffffffff": {"generate", dead},
+		"handle C_GenerateKeyPair 1":                  {}, // another key's: it is not asked for by its handle
+		"handle C_CreateObject 0":                     {"install", failed},
+		"handle C_CreateObject 0xffffffffffffffff":    {"install", failed},
+		"handle C_CreateObject 1":                     {"install", failed},
+		"handle C_CreateObject 2":                     {"install", failed},
+		"handle C_CreateObject 3":                     {"install", failed},
 		"large 50000000":                              {},
 		"count C_Sign 0x10000000000":                  {"sign", failed},
 		"count C_Sign 0xffffffffffffffff":             {"sign", failed},
@@ -298,6 +315,7 @@ func TestLibrariesThatLie(t *testing.T) {
 			h := newHurt(t, limits{})
 			_, seeded, _, err := h.list(t.Context())
 			require.NoError(t, err)
+			there := objects(t, h.library)
 			before := allocated()
 			testmodule.Control(t, h.library, setting)
 			token, _, step, err := h.list(t.Context())
@@ -316,11 +334,15 @@ func TestLibrariesThatLie(t *testing.T) {
 				require.NotErrorIs(t, err, tokens.ErrModuleCrashed)
 			case dead:
 				require.Error(t, err)
+			case removed:
+				require.ErrorIs(t, err, tokens.ErrRemoved)
+				require.NotErrorIs(t, err, tokens.ErrOutcomeUnknown)
 			}
 			require.NotErrorIs(t, err, tokens.ErrPINIncorrect)
 			require.LessOrEqual(t, testmodule.Calls(t, h.library, "C_Login"), 1)
 			require.Less(t, allocated()-before, uint64(64<<20), "octets that the agent's process allocated meanwhile")
 			require.NoError(t, h.Close())
+			require.Subset(t, objects(t, h.library), there, "nothing that was on the token is gone")
 			usage := lister.command.ProcessState.SysUsage().(*syscall.Rusage)
 			require.Less(t, usage.Maxrss<<10, int64(mostMemory), "octets that the child held at its largest")
 		})
@@ -421,6 +443,16 @@ func TestCircuitOfAModuleThatKeepsCrashing(t *testing.T) {
 	h.mu.Unlock()
 	_, _, step, err = h.list(t.Context())
 	require.NoError(t, err, step)
+}
+
+// objects names what lies on the token of a library.
+func objects(t *testing.T, library string) (names []string) {
+	entries, err := os.ReadDir(library + ".control.objects")
+	require.NoError(t, err)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
 }
 
 // allocated is how much this process allocated so far.

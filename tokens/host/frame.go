@@ -40,6 +40,15 @@ const (
 	kindDeleteCertificate
 )
 
+// acts says whether such a request has the token sign or change at once; others have, when they put a PIN to it (kindLogin).
+func (k kind) acts() bool {
+	switch k {
+	case kindSign, kindGenerate, kindInstall, kindDelete, kindDeleteCertificate:
+		return true
+	}
+	return false
+}
+
 const (
 	kindDone    kind = iota + 64 // the result, in the shape of the request
 	kindFailed                   // an error: code, text

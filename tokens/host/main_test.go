@@ -3,6 +3,7 @@ package host
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"strings"
@@ -29,7 +30,7 @@ const (
 var SHA256ECDSA = tokens.Algorithm{Scheme: tokens.ECDSA, Hash: tokens.SHA256}
 
 func realParts(o Options) (tokens.Module, Window, error) {
-	return p11.New(p11.Config{Name: o.Module.Name, Path: o.Module.Path}), window.New(window.Config{Pinentry: o.Window.Pinentry, Language: o.Language}), nil
+	return p11.New(p11.Config{Name: o.Module.Name, Path: o.Module.Path, Log: slog.Default()}), window.New(window.Config{Pinentry: o.Window.Pinentry, Language: o.Language}), nil
 }
 
 func parent(library, pinentry, mark string) error {

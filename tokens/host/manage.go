@@ -108,20 +108,20 @@ func (a *attended) Import(ctx context.Context, id tokens.ID, p tokens.Prompt) er
 	}
 	file := p
 	file.Token = tokens.Token{Label: filepath.Base(path), Carrier: tokens.File, State: tokens.Ready}
-	var parcel tokens.Parcel
-	err = a.open(ctx, file, tokens.PINState{Secret: tokens.Password}, func(password *tokens.PIN) (err error) {
-		parcel, err = m.Unpack(ctx, path, password)
+	var keys tokens.KeyStore
+	err = a.askPassword(ctx, file, tokens.PINState{Secret: tokens.Password}, func(password *tokens.PIN) (err error) {
+		keys, err = m.OpenKeyStore(ctx, path, password)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	defer parcel.Wipe()
+	defer keys.Wipe()
 	s, err := a.Open(ctx, id, p)
 	if err != nil {
 		return err
 	}
-	return errors.Join(parcel.Deliver(ctx, s.(*session).Session), s.Close())
+	return errors.Join(keys.Import(ctx, s.(*session).Session), s.Close())
 }
 
 func unmanaged(what string) error { return fmt.Errorf("%s: %w", what, tokens.ErrUnsupported) }

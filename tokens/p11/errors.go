@@ -1,6 +1,7 @@
 package p11
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -61,12 +62,32 @@ func failed(what string, err error) error {
 	}
 	var code pkcs11.Error
 	if errors.As(err, &code) {
-		if meaning, ok := meanings[code]; ok {
-			return fmt.Errorf("%s: %w: %w", what, err, meaning)
-		}
-		return fmt.Errorf("%s: %w: %w", what, err, tokens.ErrModuleFailed)
+		err = fmt.Errorf("%w: %w", err, cmp.Or(meanings[code], tokens.ErrModuleFailed))
+	}
+	if errors.Is(err, tokens.ErrRemoved) && errors.As(err, new(begun)) {
+		err = fmt.Errorf("%w: %w", err, tokens.ErrOutcomeUnknown)
 	}
 	return fmt.Errorf("%s: %w", what, err)
+}
+
+// begun is an error after the token itself was told to take a PIN, to sign, or to make or write something: when it was pulled out meanwhile, nobody knows
+// whether it did.
+type begun struct{ error }
+
+func (b begun) Unwrap() error { return b.error }
+
+// whenBegun is the error of what was begun.
+func whenBegun(err error) error {
+	if err == nil {
+		return nil
+	}
+	return begun{err}
+}
+
+// gone reports whether err carries a return value that says that the token is not there any more.
+func gone(err error) bool {
+	var c pkcs11.Error
+	return errors.As(err, &c) && meanings[c] == tokens.ErrRemoved
 }
 
 // is reports whether err carries the return value code.

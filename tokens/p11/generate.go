@@ -31,8 +31,8 @@ func (s *session) Generate(ctx context.Context, spec tokens.KeySpec) (made token
 		if len(there) > 0 {
 			return tokens.ErrExists
 		}
-		if made, err = s.make(h, kind, size, cka, spec); err != nil {
-			// crypto11 and some modules fail after the pair was made. Nothing had this ID before.
+		if made, err = s.make(h, kind, size, cka, spec); err != nil && !gone(err) {
+			// crypto11 and some modules fail after the pair was made. Nothing had this ID before. What a removal left is looked for by this ID.
 			half, _ := find(s.ctx, h, pkcs11.NewAttribute(pkcs11.CKA_ID, cka))
 			for _, o := range half {
 				_ = s.ctx.DestroyObject(h, o)
@@ -46,6 +46,7 @@ func (s *session) Generate(ctx context.Context, spec tokens.KeySpec) (made token
 // make makes the pair and looks whether the token shows it.
 func (s *session) make(h pkcs11.SessionHandle, kind kind, size size, cka []byte, spec tokens.KeySpec) (made tokens.Key, err error) {
 	public, private := templates(cka, spec.Label, !s.m.quirks.Stepwise)
+	s.begun = true
 	if err := s.makePair(h, kind, size, public, private); err != nil {
 		return made, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -255,6 +256,28 @@ func TestRemovalInOtherWords(t *testing.T) {
 		testmodule.Control(t, library)
 		_, err = s.Sign(t.Context(), "01", sha, make([]byte, 32))
 		require.NoError(t, err)
+
+		m, library = newCard(t, "hang C_SetPIN")
+		id := only(t, m).ID
+		changed := make(chan error, 1)
+		go func() { changed <- m.ChangePIN(t.Context(), id, pin("1234"), pin("4321")) }()
+		require.Eventually(t, func() bool { return testmodule.Calls(t, library, "C_SetPIN") == 1 }, time.Minute, time.Millisecond)
+		testmodule.Control(t, library, "present 0", "fail C_SetPIN "+code)
+		err = <-changed
+		require.ErrorIs(t, err, tokens.ErrRemoved, code)
+		require.ErrorIs(t, err, tokens.ErrOutcomeUnknown)
+	}
+}
+
+// The PIN of one signature may have been counted, and the signature may have been made.
+func TestRemovalUnderAKeyThatAlwaysAuthenticates(t *testing.T) {
+	for function, begun := range map[string]bool{"C_SignInit": false, "C_Login(CKU_CONTEXT_SPECIFIC)": true, "C_Sign": true} {
+		m, library := newCard(t, "always 1")
+		s := enter(t, m, func(context.Context) (*tokens.PIN, error) { return pin("1234"), nil })
+		testmodule.Control(t, library, "always 1", "fail "+function+" 0x32")
+		_, err := s.Sign(t.Context(), "01", sha, make([]byte, 32))
+		require.ErrorIs(t, err, tokens.ErrRemoved)
+		require.Equal(t, begun, errors.Is(err, tokens.ErrOutcomeUnknown), "%s: %v", function, err)
 	}
 }
 
@@ -342,4 +365,29 @@ func TestNotAModule(t *testing.T) {
 	_, err = p11.New(p11.Config{Name: "x", Path: program}).Tokens(t.Context())
 	require.Error(t, err)
 	require.False(t, errors.Is(err, tokens.ErrNoToken))
+}
+
+// A library tells another length of a certificate when it is read than before: nothing is listed that is not the certificate's.
+func TestNothingBehindACertificateIsRead(t *testing.T) {
+	m, library := newCard(t)
+	id := only(t, m).ID
+	_, want, err := m.Objects(t.Context(), id)
+	require.NoError(t, err)
+	require.Len(t, want, 1)
+	testmodule.Control(t, library, fmt.Sprint("length 0x11 ", len(want[0].DER), " ", len(want[0].DER)+8))
+	_, got, err := m.Objects(t.Context(), id)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+}
+
+// Lengths that can be no PIN's are not known, and keep nobody from typing his.
+func TestAbsurdLengthsOfPINs(t *testing.T) {
+	for setting, want := range map[string]tokens.PINPolicy{
+		"minpin 0xffffffff": {Max: 16}, "minpin 4097": {Max: 16}, "maxpin 0xffffffff": {Min: 4}, "maxpin -1": {Min: 4}, "maxpin 3": {},
+	} {
+		m, _ := newCard(t, setting)
+		token := only(t, m)
+		require.Equal(t, want, token.NewPIN, setting)
+		require.Equal(t, want, tokens.PINPolicy{Min: token.MinPIN, Max: token.MaxPIN}, setting)
+	}
 }

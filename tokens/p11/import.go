@@ -9,82 +9,48 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
-	"runtime"
 
 	"github.com/miekg/pkcs11"
 
 	"github.com/perosign/pero/tokens"
+	"github.com/perosign/pero/tokens/file/keystore"
 	"github.com/perosign/pero/tokens/file/pkcs12"
 )
 
-const maxFile = 4 << 20 // octets of a PKCS#12 file that is read
+// keyStore is an open PKCS#12 file. It implements tokens.KeyStore.
+type keyStore struct{ store *pkcs12.Store }
 
-// parcel is an open PKCS#12 file. It implements tokens.Parcel.
-type parcel struct{ store *pkcs12.Store }
-
-// Unpack implements tokens.ImportModule. Nothing of the token is touched.
-func (m *Module) Unpack(_ context.Context, path string, password *tokens.PIN) (tokens.Parcel, error) {
+// OpenKeyStore implements tokens.ImportModule. Nothing of the token is touched.
+func (m *Module) OpenKeyStore(_ context.Context, path string, password *tokens.PIN) (tokens.KeyStore, error) {
 	name := filepath.Base(path)
-	data, err := readFile(path)
+	f, _, err := keystore.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	f, err := pkcs12.Parse(data)
+	store, lock, err := keystore.Open(f, password)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, unpacked(err))
-	}
-	store, lock, err := f.Open(password.Bytes())
-	runtime.KeepAlive(password) // its memory goes when nobody holds it
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", name, unpacked(err))
+		return nil, fmt.Errorf("open %s: %w", name, err)
 	}
 	lock.Wipe()
 	if len(store.Keys) == 0 {
 		return nil, fmt.Errorf("%s: %w", name, tokens.ErrNoKey)
 	}
-	return &parcel{store}, nil
+	return &keyStore{store}, nil
 }
 
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || info.Size() > maxFile {
-		return nil, errors.Join(err, fmt.Errorf("not a file of at most %d octets: %w", maxFile, tokens.ErrUnsupported))
-	}
-	return io.ReadAll(io.LimitReader(f, maxFile))
-}
+// Wipe implements tokens.KeyStore.
+func (k *keyStore) Wipe() { k.store.Wipe() }
 
-// unpacked turns the reader's errors into those of package tokens.
-func unpacked(err error) error {
-	switch {
-	case errors.Is(err, pkcs12.ErrPassword):
-		return fmt.Errorf("%w: %w", tokens.ErrPINIncorrect, err)
-	case errors.Is(err, pkcs12.ErrForeign):
-		return fmt.Errorf("%w: %w", tokens.ErrForeignContainer, err)
-	case errors.Is(err, pkcs12.ErrUnsupported), errors.Is(err, pkcs12.ErrDamaged):
-		return fmt.Errorf("%w: %w", tokens.ErrUnsupported, err)
-	}
-	return err
-}
-
-// Wipe implements tokens.Parcel.
-func (p *parcel) Wipe() { p.store.Wipe() }
-
-// Deliver implements tokens.Parcel.
-func (p *parcel) Deliver(ctx context.Context, to tokens.Session) (err error) {
+// Import implements tokens.KeyStore.
+func (k *keyStore) Import(ctx context.Context, to tokens.Session) (err error) {
 	s, ok := to.(*session)
 	if !ok {
 		return errors.New("import: a session of another store")
 	}
-	bundles := make([]bundle, len(p.store.Keys))
-	for i, k := range p.store.Keys { // all that can be refused is refused before anything is written
-		if bundles[i], err = p.bundle(k); err != nil {
+	bundles := make([]bundle, len(k.store.Keys))
+	for i, key := range k.store.Keys { // all that can be refused is refused before anything is written
+		if bundles[i], err = k.bundle(key); err != nil {
 			return fmt.Errorf("import: %w", err)
 		}
 	}
@@ -133,25 +99,25 @@ type bundle struct {
 	issuers   [][]byte // every certificate of the file that is of no key in it
 }
 
-func (p *parcel) bundle(k pkcs12.Key) (b bundle, err error) {
-	b = bundle{label: k.Label, cka: k.ID}
-	if b.algorithm, b.public = describeSPKI(k.Public); b.algorithm == "" {
+func (k *keyStore) bundle(key pkcs12.Key) (b bundle, err error) {
+	b = bundle{label: key.Label, cka: key.ID}
+	if b.algorithm, b.public = describeSPKI(key.Public); b.algorithm == "" {
 		return b, fmt.Errorf("a key of a kind that Pero does not sign with: %w", tokens.ErrUnsupported)
 	}
-	if b.parts, err = partsOf(k.Private); err != nil {
+	if b.parts, err = partsOf(key.Private); err != nil {
 		return b, err
 	}
 	if len(b.cka) == 0 {
 		id := sha1.Sum(b.public) // as most programs make it
 		b.cka = id[:]
 	}
-	for _, c := range p.store.Certificates {
+	for _, c := range k.store.Certificates {
 		f, err := parseFields(c.DER)
 		switch {
 		case err != nil:
-		case tokens.SamePublic(f.public, k.Public):
+		case tokens.SamePublic(f.public, key.Public):
 			b.leaves = append(b.leaves, c.DER)
-		case p.issuer(f.public):
+		case k.issuer(f.public):
 			b.issuers = append(b.issuers, c.DER)
 		}
 	}
@@ -162,9 +128,9 @@ func (p *parcel) bundle(k pkcs12.Key) (b bundle, err error) {
 }
 
 // issuer tells whether a public key is of none of the keys in the file.
-func (p *parcel) issuer(public []byte) bool {
-	for _, k := range p.store.Keys {
-		if tokens.SamePublic(public, k.Public) {
+func (k *keyStore) issuer(public []byte) bool {
+	for _, key := range k.store.Keys {
+		if tokens.SamePublic(public, key.Public) {
 			return false
 		}
 	}
@@ -191,13 +157,13 @@ func (s *session) bring(ctx context.Context, b bundle) (made []pkcs11.ObjectHand
 		if kind.keyType == pkcs11.CKK_RSA {
 			public, private = onlySigning(public, private)
 		}
-		one, err := s.create(h, private)
+		one, err := s.place(h, private)
 		if err != nil {
 			return refusedKey(err)
 		}
 		made = append(made, one)
 		// Cards that make the public object themselves take none; a certificate tells the public key too.
-		if one, err = s.create(h, public); err == nil {
+		if one, err = s.place(h, public); err == nil {
 			made = append(made, one)
 		} else if len(b.leaves) == 0 {
 			return refusedKey(err)
@@ -207,10 +173,10 @@ func (s *session) bring(ctx context.Context, b bundle) (made []pkcs11.ObjectHand
 	return made, err
 }
 
-// create makes an object on the token, at once where the library would make it attribute by attribute.
-func (s *session) create(h pkcs11.SessionHandle, template []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
+// place makes an object on the token, at once where the library would make it attribute by attribute.
+func (s *session) place(h pkcs11.SessionHandle, template []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
 	if !s.m.quirks.Stepwise {
-		return s.ctx.CreateObject(h, template)
+		return s.create(h, template)
 	}
 	own := make([]*pkcs11.Attribute, len(template))
 	for i, a := range template {
@@ -218,7 +184,7 @@ func (s *session) create(h pkcs11.SessionHandle, template []*pkcs11.Attribute) (
 			own[i] = pkcs11.NewAttribute(pkcs11.CKA_TOKEN, false)
 		}
 	}
-	draft, err := s.ctx.CreateObject(h, own)
+	draft, err := s.create(h, own)
 	if err != nil {
 		return 0, err
 	}
@@ -315,7 +281,7 @@ func (s *session) takeBack(written []pkcs11.ObjectHandle, certified [][]byte) er
 		errs = append(errs, s.changing(ctx, "take back the import", func(h pkcs11.SessionHandle) error {
 			s.forget()
 			for _, o := range written {
-				if err := s.ctx.DestroyObject(h, o); err != nil {
+				if err := s.destroy(h, o); err != nil {
 					return err
 				}
 			}

@@ -18,6 +18,11 @@ import (
 // pack has openssl make a key, a certificate by an authority, and a PKCS#12 file of both.
 func pack(t *testing.T, ca authority, newkey ...string) string {
 	t.Helper()
+	return packUnder(t, "secret", ca, newkey...)
+}
+
+func packUnder(t *testing.T, password string, ca authority, newkey ...string) string {
+	t.Helper()
 	dir := t.TempDir()
 	run(t, "openssl", append(append([]string{"genpkey"}, newkey...), "-out", dir+"/key.pem")...)
 	run(t, "openssl", "pkey", "-in", dir+"/key.pem", "-pubout", "-outform", "DER", "-out", dir+"/spki")
@@ -29,16 +34,16 @@ func pack(t *testing.T, ca authority, newkey ...string) string {
 		run(t, "openssl", "x509", "-inform", "DER", "-in", dir+"/"+name, "-out", dir+"/"+name+".pem")
 	}
 	path := filepath.Join(dir, "maria.p12")
-	run(t, "openssl", "pkcs12", "-export", "-inkey", dir+"/key.pem", "-in", dir+"/leaf.pem", "-certfile", dir+"/root.pem", "-name", "Мария", "-passout", "pass:secret", "-out", path)
+	run(t, "openssl", "pkcs12", "-export", "-inkey", dir+"/key.pem", "-in", dir+"/leaf.pem", "-certfile", dir+"/root.pem", "-name", "Мария", "-passout", "pass:"+password, "-out", path)
 	return path
 }
 
-func unpack(t *testing.T, m *p11.Module, path string) tokens.Parcel {
+func openKeyStore(t *testing.T, m *p11.Module, path string) tokens.KeyStore {
 	t.Helper()
-	parcel, err := m.Unpack(t.Context(), path, pin("secret"))
+	keys, err := m.OpenKeyStore(t.Context(), path, pin("secret"))
 	require.NoError(t, err)
-	t.Cleanup(parcel.Wipe)
-	return parcel
+	t.Cleanup(keys.Wipe)
+	return keys
 }
 
 func TestImport(t *testing.T) {
@@ -51,12 +56,12 @@ func TestImport(t *testing.T) {
 			newSoftHSM(t)
 			initToken(t, "one")
 			m := open(t)
-			_, err := m.Unpack(t.Context(), pack(t, ca, newkey...), pin("other"))
+			_, err := m.OpenKeyStore(t.Context(), pack(t, ca, newkey...), pin("other"))
 			require.ErrorIs(t, err, tokens.ErrPINIncorrect)
-			parcel := unpack(t, m, pack(t, ca, newkey...))
+			file := openKeyStore(t, m, pack(t, ca, newkey...))
 			s := login(t, m, only(t, m).ID)
-			require.NoError(t, parcel.Deliver(t.Context(), s))
-			require.ErrorIs(t, parcel.Deliver(t.Context(), s), tokens.ErrExists)
+			require.NoError(t, file.Import(t.Context(), s))
+			require.ErrorIs(t, file.Import(t.Context(), s), tokens.ErrExists)
 
 			seen := loggedIn(t, "one", "--list-objects")
 			require.Equal(t, 1, strings.Count(seen, "Private Key Object"))
@@ -108,12 +113,12 @@ func TestImportLeavesNothingHalfDone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, library := newCard(t)
-			parcel := unpack(t, m, path)
+			file := openKeyStore(t, m, path)
 			s := enter(t, m, nil)
 			before, err := os.ReadDir(library + ".control.objects")
 			require.True(t, err == nil || os.IsNotExist(err))
 			testmodule.Control(t, library, c.settings...)
-			require.ErrorIs(t, parcel.Deliver(t.Context(), s), c.want)
+			require.ErrorIs(t, file.Import(t.Context(), s), c.want)
 			testmodule.Control(t, library)
 			after, err := os.ReadDir(library + ".control.objects")
 			require.NoError(t, err)
@@ -121,8 +126,38 @@ func TestImportLeavesNothingHalfDone(t *testing.T) {
 				before = after[:3] // the card's own pair and certificate, which are made when they are first looked for
 			}
 			require.Equal(t, before, after)
-			require.NoError(t, parcel.Deliver(t.Context(), s), "and a second try finds nothing in its way")
+			require.NoError(t, file.Import(t.Context(), s), "and a second try finds nothing in its way")
 		})
+	}
+}
+
+// A library that gives another object's handle to what was brought in has nothing of it destroyed.
+func TestImportDestroysNothingElse(t *testing.T) {
+	path := pack(t, newAuthority(t), "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+	m, library := newCard(t)
+	file := openKeyStore(t, m, path)
+	s := enter(t, m, nil)
+	testmodule.Control(t, library, "handle C_CreateObject 2") // the private key of 01
+	require.ErrorIs(t, file.Import(t.Context(), s), tokens.ErrModuleFailed)
+	testmodule.Control(t, library)
+	_, err := s.Sign(t.Context(), "01", sha, make([]byte, 32))
+	require.NoError(t, err)
+}
+
+// A file that opens as a carrier opens on its way to a token, from whatever keyboard its password comes.
+func TestPasswordOfAnImportIsTheSameFromEveryKeyboard(t *testing.T) {
+	const composed, decomposed = "\u0439\u043e\u0434 \u00e9t\u00e9", "\u0438\u0306\u043e\u0434 e\u0301te\u0301"
+	ca := newAuthority(t)
+	m, _ := newCard(t, "key none")
+	for typed, other := range map[string]string{composed: decomposed, decomposed: composed} {
+		path := packUnder(t, typed, ca, "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256")
+		for _, password := range []string{typed, other} {
+			keys, err := m.OpenKeyStore(t.Context(), path, pin(password))
+			require.NoError(t, err)
+			keys.Wipe()
+		}
+		_, err := m.OpenKeyStore(t.Context(), path, pin("\u0438\u043e\u0434 \u00e9t\u00e9"))
+		require.ErrorIs(t, err, tokens.ErrPINIncorrect, "another letter")
 	}
 }
 
@@ -130,9 +165,9 @@ func TestImportOfGOST(t *testing.T) {
 	for _, algorithm := range []tokens.KeyAlgorithm{tokens.GOST2012256, tokens.GOST2012512} {
 		t.Run(string(algorithm), func(t *testing.T) {
 			m, _ := newCard(t, "key none")
-			parcel := unpack(t, m, gostFile(t, algorithm))
+			file := openKeyStore(t, m, gostFile(t, algorithm))
 			s := enter(t, m, nil)
-			require.NoError(t, parcel.Deliver(t.Context(), s))
+			require.NoError(t, file.Import(t.Context(), s))
 			keys, err := s.Keys(t.Context())
 			require.NoError(t, err)
 			require.Len(t, keys, 1)
@@ -142,7 +177,7 @@ func TestImportOfGOST(t *testing.T) {
 			require.NoError(t, err, "the signature was held against the public key")
 
 			other, library := newCard(t, "key none", "import 0")
-			require.ErrorIs(t, unpack(t, other, gostFile(t, algorithm)).Deliver(t.Context(), enter(t, other, nil)), tokens.ErrUnsupported)
+			require.ErrorIs(t, openKeyStore(t, other, gostFile(t, algorithm)).Import(t.Context(), enter(t, other, nil)), tokens.ErrUnsupported)
 			require.Zero(t, testmodule.Calls(t, library, "C_SignInit"))
 		})
 	}

@@ -73,7 +73,7 @@ func (s *session) Install(ctx context.Context, id tokens.KeyID, chain [][]byte) 
 // Delete removes a key pair without a certificate.
 func (s *session) Delete(ctx context.Context, id tokens.KeyID) error {
 	return s.changing(ctx, "delete", func(h pkcs11.SessionHandle) error {
-		list, err := readObjects(context.Background(), s.ctx, h)
+		list, err := s.m.readObjects(context.Background(), s.ctx, h)
 		if err != nil {
 			return err
 		}
@@ -103,12 +103,12 @@ func (s *session) Delete(ctx context.Context, id tokens.KeyID) error {
 		}
 		s.forget()
 		// The public key goes last: a removal in between leaves a key that can still be named and deleted.
-		if err := s.ctx.DestroyObject(h, k.private.handle); err != nil {
+		if err := s.destroy(h, k.private.handle); err != nil {
 			return err
 		}
 		for _, o := range list {
 			if o.class == pkcs11.CKO_PUBLIC_KEY && mine(o) {
-				if err := s.ctx.DestroyObject(h, o.handle); err != nil {
+				if err := s.destroy(h, o.handle); err != nil {
 					return err
 				}
 			}
@@ -120,7 +120,7 @@ func (s *session) Delete(ctx context.Context, id tokens.KeyID) error {
 // DeleteCertificate removes every object that is this certificate.
 func (s *session) DeleteCertificate(ctx context.Context, der []byte) error {
 	return s.changing(ctx, "delete a certificate", func(h pkcs11.SessionHandle) error {
-		list, err := readObjects(context.Background(), s.ctx, h)
+		list, err := s.m.readObjects(context.Background(), s.ctx, h)
 		if err != nil {
 			return err
 		}
@@ -129,7 +129,7 @@ func (s *session) DeleteCertificate(ctx context.Context, der []byte) error {
 			if o.class != pkcs11.CKO_CERTIFICATE || !bytes.Equal(o.der, der) {
 				continue
 			}
-			if err := s.ctx.DestroyObject(h, o.handle); err != nil {
+			if err := s.destroy(h, o.handle); err != nil {
 				return err
 			}
 			found = true

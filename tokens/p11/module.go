@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 	"unsafe"
@@ -17,9 +18,10 @@ import (
 
 // Config names a PKCS#11 module.
 type Config struct {
-	Name       string // stable: it is part of the identity of the module's tokens
-	Path       string // absolute
-	Parameters string // what some modules want in CK_C_INITIALIZE_ARGS.pReserved (NSS: the folder of its data base); "" for none
+	Name       string       // stable: it is part of the identity of the module's tokens
+	Path       string       // absolute
+	Parameters string       // what some modules want in CK_C_INITIALIZE_ARGS.pReserved (NSS: the folder of its data base); "" for none
+	Log        *slog.Logger // nil: none
 }
 
 // Module is a tokens.Module over one PKCS#11 library. Safe for use from several goroutines.
@@ -46,6 +48,9 @@ type Module struct {
 
 // New gives the Module of cfg. Nothing is loaded before the first call.
 func New(cfg Config) *Module {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
 	return &Module{cfg: cfg, sessions: map[uint]*session{}, watchers: map[chan struct{}]bool{}}
 }
 

@@ -4,10 +4,11 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/miekg/pkcs11"
+	"golang.org/x/crypto/cryptobyte"
+	"golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/perosign/pero/tokens"
 )
@@ -58,7 +59,7 @@ func (m *Module) Objects(ctx context.Context, id tokens.ID) ([]tokens.Key, []tok
 				return failed("open session", err)
 			}
 			defer lib.CloseSession(h)
-			list, err := readObjects(ctx, lib, h)
+			list, err := m.readObjects(ctx, lib, h)
 			if err != nil {
 				return err
 			}
@@ -75,7 +76,7 @@ func (m *Module) Objects(ctx context.Context, id tokens.ID) ([]tokens.Key, []tok
 
 // readObjects reads the keys and certificates that a session can see, object by object: what cannot be read, or is of a foreign kind,
 // hides nothing else. Keys come first: of a token that holds too much, certificates are left out.
-func readObjects(ctx context.Context, lib *pkcs11.Ctx, h pkcs11.SessionHandle) ([]object, error) {
+func (m *Module) readObjects(ctx context.Context, lib *pkcs11.Ctx, h pkcs11.SessionHandle) ([]object, error) {
 	var list []object
 	octets, begun := 0, time.Now()
 	for _, class := range []uint{pkcs11.CKO_PUBLIC_KEY, pkcs11.CKO_PRIVATE_KEY, pkcs11.CKO_CERTIFICATE} {
@@ -101,7 +102,7 @@ func readObjects(ctx context.Context, lib *pkcs11.Ctx, h pkcs11.SessionHandle) (
 			tokens.Progress(ctx)
 		}
 		if more {
-			slog.Warn("the token holds more than is read of it", "class", class, "read", len(handles))
+			m.cfg.Log.Warn("the token holds more than is read of it", "class", class, "read", len(handles))
 		}
 	}
 	return list, nil
@@ -228,7 +229,7 @@ func readObject(ctx *pkcs11.Ctx, h pkcs11.SessionHandle, handle pkcs11.ObjectHan
 	}
 	if class == pkcs11.CKO_CERTIFICATE {
 		kind, known := r.number(pkcs11.CKA_CERTIFICATE_TYPE)
-		if o.der = r.octets(pkcs11.CKA_VALUE); len(o.der) == 0 || (known && kind != pkcs11.CKC_X_509) {
+		if o.der = element(r.octets(pkcs11.CKA_VALUE)); len(o.der) == 0 || (known && kind != pkcs11.CKC_X_509) {
 			return o, false, r.gone
 		}
 		if f, err := parseFields(o.der); err == nil {
@@ -274,4 +275,15 @@ func readObject(ctx *pkcs11.Ctx, h pkcs11.SessionHandle, handle pkcs11.ObjectHan
 		}
 	}
 	return o, true, r.gone
+}
+
+// element leaves out what stands behind one element of DER: a card fills up its file, and a library that tells more octets than it gives has this process's
+// memory read. What is no DER stays as it is.
+func element(octets []byte) []byte {
+	input := cryptobyte.String(octets)
+	var one cryptobyte.String
+	if !input.ReadAnyASN1Element(&one, new(asn1.Tag)) {
+		return octets
+	}
+	return one
 }

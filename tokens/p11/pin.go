@@ -57,16 +57,13 @@ func (m *Module) ResetPIN(ctx context.Context, id tokens.ID, by, pin *tokens.PIN
 	})
 }
 
-// labelSize is the length of a token's label, in octets of UTF-8, padded with blanks (v2.40, section 5.5, "C_InitToken").
-const labelSize = 32
-
 // Initialize is C_InitToken.
 func (m *Module) Initialize(ctx context.Context, id tokens.ID, so *tokens.PIN, label string) (made tokens.Token, err error) {
-	if len(label) == 0 || len(label) > labelSize {
-		return made, fmt.Errorf("initialize: a label has 1 to %d octets", labelSize)
+	if len(label) == 0 || len(label) > tokens.MaxLabel {
+		return made, fmt.Errorf("initialize: a label has 1 to %d octets", tokens.MaxLabel)
 	}
-	var padded [labelSize]byte
-	copy(padded[:], label+strings.Repeat(" ", labelSize))
+	var padded [tokens.MaxLabel]byte
+	copy(padded[:], label+strings.Repeat(" ", tokens.MaxLabel))
 	err = m.alone(ctx, id, "initialize", func(ctx *pkcs11.Ctx, at slot) error {
 		err := m.initToken(at.number, so, padded)
 		if at.token.State == tokens.Uninitialized {
@@ -77,7 +74,7 @@ func (m *Module) Initialize(ctx context.Context, id tokens.ID, so *tokens.PIN, l
 		}
 		now, ok := m.read(ctx, at.number)
 		if !ok {
-			return tokens.ErrRemoved
+			return whenBegun(tokens.ErrRemoved)
 		}
 		made = now.token
 		return nil
@@ -105,7 +102,7 @@ func (m *Module) alone(ctx context.Context, id tokens.ID, what string, f func(ct
 		return fmt.Errorf("%s: another program has the card: %w", what, tokens.ErrBusy)
 	}
 	defer m.changed()
-	return m.with(func(ctx *pkcs11.Ctx) error { return failed(what, f(ctx, at)) })
+	return m.with(func(ctx *pkcs11.Ctx) error { return failed(what, m.seen(ctx, at.number, f(ctx, at))) })
 }
 
 // detach starts the library anew without crypto11.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,6 +32,7 @@ type session struct {
 
 	alone sync.Mutex // one PIN for one signature at a time
 	write sync.Mutex // one change of the token at a time
+	begun bool       // that change has come to the token; the lock of write is held
 
 	mu     sync.Mutex
 	dead   error // ErrRemoved, or closed
@@ -67,7 +69,7 @@ func (s *session) call(what string, f func() error) error {
 	if err == nil {
 		return nil
 	}
-	err = failed(what, s.seen(err))
+	err = failed(what, s.m.seen(s.ctx, s.slot, err))
 	if errors.Is(err, tokens.ErrRemoved) {
 		s.mu.Lock()
 		s.dead = tokens.ErrRemoved
@@ -81,20 +83,20 @@ func (s *session) call(what string, f func() error) error {
 const noticing = 3 * time.Second
 
 // seen adds that the token was pulled out where a module has no better word for it.
-func (s *session) seen(err error) error {
-	if (is(err, pkcs11.CKR_DEVICE_ERROR) || is(err, pkcs11.CKR_GENERAL_ERROR) || is(err, pkcs11.CKR_FUNCTION_FAILED)) && s.left() {
+func (m *Module) seen(ctx *pkcs11.Ctx, slot uint, err error) error {
+	if (is(err, pkcs11.CKR_DEVICE_ERROR) || is(err, pkcs11.CKR_GENERAL_ERROR) || is(err, pkcs11.CKR_FUNCTION_FAILED)) && m.left(ctx, slot) {
 		return fmt.Errorf("%w: %w", err, tokens.ErrRemoved)
 	}
 	return err
 }
 
 // left tells whether the token was pulled out. A card whose answers stopped coming a moment ago may still be shown as present.
-func (s *session) left() bool {
+func (m *Module) left(ctx *pkcs11.Ctx, slot uint) bool {
 	for begun := time.Now(); ; time.Sleep(noticing / 30) {
-		if info, err := s.ctx.GetSlotInfo(s.slot); err != nil || info.Flags&pkcs11.CKF_TOKEN_PRESENT == 0 {
+		if info, err := ctx.GetSlotInfo(slot); err != nil || info.Flags&pkcs11.CKF_TOKEN_PRESENT == 0 {
 			return true
 		}
-		if !s.m.quirks.Readers || time.Since(begun) > noticing {
+		if !m.quirks.Readers || time.Since(begun) > noticing {
 			return false
 		}
 	}
@@ -153,15 +155,39 @@ func (s *session) changing(ctx context.Context, what string, f func(h pkcs11.Ses
 			}
 			defer s.ctx.CloseSession(h)
 			defer s.m.changed()
-			return f(h)
+			s.begun = false
+			if err = f(h); s.begun {
+				err = whenBegun(err)
+			}
+			return err
 		})
 	})
 	return err
 }
 
+// create makes an object, in changing. What is not kept whole, or is to be taken back, is destroyed by the handle: so one of another object is an error.
+func (s *session) create(h pkcs11.SessionHandle, template []*pkcs11.Attribute) (pkcs11.ObjectHandle, error) {
+	there, err := find(s.ctx, h)
+	if err != nil {
+		return 0, err
+	}
+	s.begun = true
+	made, err := s.ctx.CreateObject(h, template)
+	if err == nil && slices.Contains(there, made) {
+		return 0, fmt.Errorf("the token gives another object's handle to what it took: %w", tokens.ErrModuleFailed)
+	}
+	return made, err
+}
+
+// destroy removes an object, in changing.
+func (s *session) destroy(h pkcs11.SessionHandle, o pkcs11.ObjectHandle) error {
+	s.begun = true
+	return s.ctx.DestroyObject(h, o)
+}
+
 // survey looks at the token with a login.
 func (s *session) survey(h pkcs11.SessionHandle) (*view, error) {
-	list, err := readObjects(context.Background(), s.ctx, h)
+	list, err := s.m.readObjects(context.Background(), s.ctx, h)
 	if err != nil {
 		return nil, err
 	}

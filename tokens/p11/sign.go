@@ -127,7 +127,7 @@ func (s *session) sign(ctx context.Context, id tokens.KeyID, alg tokens.Algorith
 		signature, err = s.signAlone(ctx, h, k, mech, data)
 	} else {
 		if err = s.ctx.SignInit(h, []*pkcs11.Mechanism{mech}, k.handle); err == nil {
-			signature, err = s.ctx.Sign(h, data)
+			signature, err = s.finish(h, data)
 		}
 	}
 	if err != nil {
@@ -177,7 +177,13 @@ func (s *session) signAlone(ctx context.Context, h pkcs11.SessionHandle, k signe
 	if err := login(s.ctx, h, pkcs11.CKU_CONTEXT_SPECIFIC, pin); err != nil {
 		return nil, failed("login", err)
 	}
-	return s.ctx.Sign(h, data)
+	return s.finish(h, data)
+}
+
+// finish is C_Sign.
+func (s *session) finish(h pkcs11.SessionHandle, data []byte) ([]byte, error) {
+	signature, err := s.ctx.Sign(h, data)
+	return signature, whenBegun(err)
 }
 
 // forget drops the handles that were found: they are found anew.

@@ -141,7 +141,10 @@ func (m *Module) read(ctx *pkcs11.Ctx, number uint) (slot, bool) {
 		ToBeChanged:  s.info.Flags&pkcs11.CKF_USER_PIN_TO_BE_CHANGED != 0,
 		Algorithms:   m.algorithms(ctx, number),
 	}
-	t.NewPIN = tokens.PINPolicy{Min: length(s.info.MinPinLen), Max: length(s.info.MaxPinLen)}
+	if t.MaxPIN > 0 && t.MaxPIN < t.MinPIN {
+		t.MinPIN, t.MaxPIN = 0, 0
+	}
+	t.NewPIN = tokens.PINPolicy{Min: t.MinPIN, Max: t.MaxPIN}
 	if known := cards.NewPINOf(t.Manufacturer, t.Model); known != (cards.NewPIN{}) {
 		t.NewPIN = tokens.PINPolicy{Min: known.Min, Max: known.Max, Digits: known.Alphabet == "digits"}
 	}

@@ -15,7 +15,7 @@ const attempts = 3
 // certify writes a certificate, whole: what is asked for in template but CKA_TOKEN.
 func (s *session) certify(h pkcs11.SessionHandle, template []*pkcs11.Attribute) error {
 	on := func(token bool) (pkcs11.ObjectHandle, error) {
-		return s.ctx.CreateObject(h, append(template[:len(template):len(template)], pkcs11.NewAttribute(pkcs11.CKA_TOKEN, token)))
+		return s.create(h, append(template[:len(template):len(template)], pkcs11.NewAttribute(pkcs11.CKA_TOKEN, token)))
 	}
 	write := func() (pkcs11.ObjectHandle, error) { return on(true) }
 	if s.m.quirks.Stepwise {
@@ -82,7 +82,9 @@ func (s *session) keep(h pkcs11.SessionHandle, write func() (pkcs11.ObjectHandle
 		if ok || err != nil {
 			return err
 		}
-		_ = s.ctx.DestroyObject(h, handle)
+		if s.destroy(h, handle) != nil {
+			break // one half is enough
+		}
 	}
 	return fmt.Errorf("the token does not keep what it took: %w", tokens.ErrModuleFailed)
 }

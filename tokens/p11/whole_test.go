@@ -34,6 +34,10 @@ func TestCertificateThatTheTokenTore(t *testing.T) {
 	require.ErrorIs(t, s.Install(t.Context(), keys[0].ID, [][]byte{another}), tokens.ErrModuleFailed)
 	require.Equal(t, 7, testmodule.Calls(t, library, "C_CreateObject"), "not for ever")
 	require.Equal(t, 5, testmodule.Calls(t, library, "C_DestroyObject"))
+
+	testmodule.Control(t, library, "handle C_CreateObject 4711")
+	require.ErrorIs(t, s.Install(t.Context(), keys[0].ID, [][]byte{ca.issue(t, "Иван III", keys[0].Public)}), tokens.ErrModuleFailed)
+	require.Equal(t, 8, testmodule.Calls(t, library, "C_CreateObject"), "what cannot be taken away is not written again")
 }
 
 // A process that reads a SoftHSM token spoils what another one writes attribute by attribute.

@@ -19,10 +19,7 @@ static struct {
 	long (*status)(long, unsigned long, reader_state *, unsigned long);
 } card_service;
 
-static int loaded(void) {
-	static int tried;
-	if (tried) return card_service.status != NULL;
-	tried = 1;
+int load_service(void) {
 	void *library = dlopen("libpcsclite.so.1", RTLD_NOW | RTLD_LOCAL);
 	if (!library) return 0;
 	*(void **)&card_service.establish = dlsym(library, "SCardEstablishContext");
@@ -37,7 +34,7 @@ int reader_states(char names[LONGEST_NAMES], unsigned long states[MOST_READERS])
 	enum { SCOPE_SYSTEM = 2 };
 	long context;
 	unsigned long length = LONGEST_NAMES, count = 0;
-	if (!loaded() || card_service.establish(SCOPE_SYSTEM, NULL, NULL, &context)) return 0;
+	if (card_service.establish(SCOPE_SYSTEM, NULL, NULL, &context)) return 0;
 	if (card_service.list(context, NULL, names, &length)) length = 0;
 	reader_state list[MOST_READERS];
 	memset(list, 0, sizeof list);

@@ -6,10 +6,18 @@ package pcsc
 */
 import "C"
 
-import "unsafe"
+import (
+	"sync"
+	"unsafe"
+)
+
+var loaded = sync.OnceValue(func() bool { return C.load_service() != 0 })
 
 // states gives dwEventState of each reader.
 func states() map[string]uint32 {
+	if !loaded() {
+		return nil
+	}
 	var names [C.LONGEST_NAMES]C.char
 	var flags [C.MOST_READERS]C.ulong
 	length := C.reader_states(&names[0], &flags[0])

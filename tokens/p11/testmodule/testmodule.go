@@ -60,6 +60,10 @@
 //	crashafter FUNCTION abort() when its work is done; hangafter FUNCTION: it does not return then
 //	print FUNCTION N    N octets on the standard output, without an end of line, and N on the standard error, with many and with what is no text
 //	fail FUNCTION CODE  it returns CODE: "fail C_GenerateKeyPair 0x31"
+//	failafter FUNCTION CODE  it returns CODE when its work is done: C_Login, C_Sign, C_GenerateKeyPair, C_CreateObject, C_DestroyObject, C_SetPIN,
+//	                    C_InitPIN or C_InitToken
+//	handle FUNCTION N   C_OpenSession, C_GenerateKeyPair or C_CreateObject says that what it made has the handle N
+//	minpin N, maxpin N  [4, 16] the lengths of a PIN that it tells, whatever it takes
 //	count FUNCTION N [M]  C_GetSlotList, C_GetMechanismList, C_FindObjects or C_Sign says that there are N, or so many octets, and M when it is
 //	                    called with the room; the room is what it was told, the contents are what there is
 //	length ATTRIBUTE N [M]  likewise C_GetAttributeValue of one attribute: "length 0x11 0x10000000000"

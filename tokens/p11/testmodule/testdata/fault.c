@@ -48,6 +48,18 @@ void faulted(void) {
 	if (running && setting("hangafter", running, NULL, 0)) for (note("hangs ", running);;) pause();
 }
 
+// told gives what the caller is told of work that is done.
+CK_RV told(CK_RV e) {
+	char value[64];
+	return !e && setting("failafter", running, value, sizeof value) ? strtoul(value, NULL, 0) : e;
+}
+
+// handed gives the handle that a function says it made.
+CK_ULONG handed(CK_ULONG truth) {
+	char value[64];
+	return setting("handle", running, value, sizeof value) ? strtoul(value, NULL, 0) : truth;
+}
+
 // claim gives what a function says of a count or a length: the truth, or a first answer to who asks how much room it takes, and a second
 // to who brings the room.
 CK_ULONG claim(const char *function, int reading, CK_ULONG truth) {

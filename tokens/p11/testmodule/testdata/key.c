@@ -182,11 +182,11 @@ CK_RV C_GenerateKeyPair(CK_SESSION_HANDLE h, CK_MECHANISM *by, CK_ATTRIBUTE *pub
 		e = token && *token ? generate(m->key, public, private, &key) : CKR_TEMPLATE_INCONSISTENT;  // nothing is kept for a session only
 	}
 	if (!e) e = settle(m->key, m->type, key, public, private);
-	if (!e) *hpub = public->handle, *hpriv = private->handle;
+	if (!e) *hpub = handed(public->handle), *hpriv = handed(private->handle);
 	EVP_PKEY_free(key);
 	object_free(public);
 	object_free(private);
-	return e;
+	return told(e);
 }
 
 // What the setting `key` can say is there from the beginning.

@@ -31,6 +31,8 @@ void note(const char *what, const char *function);
 
 void fault(const char *function);
 void faulted(void);
+CK_RV told(CK_RV);
+CK_ULONG handed(CK_ULONG);
 CK_ULONG claim(const char *function, int reading, CK_ULONG truth);
 CK_ULONG claim_length(CK_ATTRIBUTE_TYPE, int reading, CK_ULONG truth);
 EVP_PKEY *another(EVP_PKEY *);

@@ -248,12 +248,12 @@ CK_RV C_CreateObject(CK_SESSION_HANDLE h, CK_ATTRIBUTE *list, CK_ULONG count, CK
 	int key = class == CKO_PRIVATE_KEY || class == CKO_PUBLIC_KEY;
 	if (class != CKO_CERTIFICATE && class != CKO_DATA && !key) e = CKR_TEMPLATE_INCONSISTENT;
 	else if (!object_flag(o, CKA_TOKEN, 0)) e = CKR_TEMPLATE_INCONSISTENT;
-	else if (key) { if (!(e = bring(o)) && !(e = object_store(o))) *handle = o->handle; }
+	else if (key) { if (!(e = bring(o)) && !(e = object_store(o))) *handle = handed(o->handle); }
 	else if (!object_get(o, CKA_VALUE)) e = CKR_TEMPLATE_INCOMPLETE;
 	else if (class == CKO_CERTIFICATE && object_number(o, CKA_CERTIFICATE_TYPE, CK_UNAVAILABLE_INFORMATION) != CKC_X_509) e = CKR_TEMPLATE_INCOMPLETE;
-	else if (tear(o), !(e = object_store(o))) *handle = o->handle;
+	else if (tear(o), !(e = object_store(o))) *handle = handed(o->handle);
 	object_free(o);
-	return e;
+	return told(e);
 }
 
 CK_RV C_DestroyObject(CK_SESSION_HANDLE h, CK_OBJECT_HANDLE handle) {
@@ -264,5 +264,5 @@ CK_RV C_DestroyObject(CK_SESSION_HANDLE h, CK_OBJECT_HANDLE handle) {
 	if (!o) return CKR_OBJECT_HANDLE_INVALID;
 	object_free(o);
 	name_of(name, sizeof name, handle);
-	return unlink(name) ? CKR_DEVICE_ERROR : CKR_OK;
+	return told(unlink(name) ? CKR_DEVICE_ERROR : CKR_OK);
 }

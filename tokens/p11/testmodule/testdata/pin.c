@@ -81,7 +81,7 @@ void pin_info(CK_TOKEN_INFO *i) {
 	if (wrong) i->flags |= CKF_SO_PIN_COUNT_LOW;
 	if (wrong == tries - 1) i->flags |= CKF_SO_PIN_FINAL_TRY;
 	if (wrong >= tries) i->flags |= CKF_SO_PIN_LOCKED;
-	i->ulMinPinLen = SHORTEST, i->ulMaxPinLen = LONGEST;
+	i->ulMinPinLen = number("minpin", SHORTEST), i->ulMaxPinLen = number("maxpin", LONGEST);
 }
 
 // compare spends a try of the counter unless what was typed is right.
@@ -149,7 +149,7 @@ CK_RV C_InitPIN(CK_SESSION_HANDLE h, unsigned char *pin, CK_ULONG length) {
 	if (logged_in != OFFICER) return CKR_USER_NOT_LOGGED_IN;
 	CK_RV e = set_pin(pin, length);
 	if (e && number("spiteful", 0)) set_wrong_tries("sotries", wrong_tries("sotries") + 1);
-	return e;
+	return told(e);
 }
 
 // C_SetPIN changes the user's PIN, or the SO-PIN while that is logged in. With "unblock puk" a locked PIN is set by the SO-PIN in place of
@@ -163,7 +163,7 @@ CK_RV C_SetPIN(CK_SESSION_HANDLE h, unsigned char *old, CK_ULONG old_length, uns
 	CK_RV e;
 	if (!logged_in && setting("unblock", "puk", NULL, 0) && wrong_tries("tries") >= tries) {
 		if (!number("pinpad", 0) && (e = takes(pin, length))) return e;
-		return (e = officer(old, old_length)) ? e : set_pin(pin, length);
+		return (e = officer(old, old_length)) ? e : told(set_pin(pin, length));
 	}
 	if (logged_in == OFFICER) {
 		if ((e = officer(old, old_length)) || (e = takes(pin, length))) return e;
@@ -174,7 +174,7 @@ CK_RV C_SetPIN(CK_SESSION_HANDLE h, unsigned char *old, CK_ULONG old_length, uns
 	if (wrong_tries("tries") >= tries) return CKR_PIN_LOCKED;
 	if (!number("pinpad", 0) && pin && (e = takes(pin, length))) return e;  // before the old one is looked at, as cards do
 	if ((e = at_pad(right, "0000", &old, &old_length)) || (e = compare("tries", tries, right, old, old_length))) return e;
-	return set_pin(pin, length);
+	return told(set_pin(pin, length));
 }
 
 // C_InitToken takes everything away. A token that nobody initialized yet takes its SO-PIN from it.
@@ -200,5 +200,5 @@ CK_RV C_InitToken(CK_SLOT_ID slot, unsigned char *pin, CK_ULONG length, unsigned
 	keep("label", label, 32);
 	keep("userpin", "", 0);
 	set_wrong_tries("tries", 0);
-	return CKR_OK;
+	return told(CKR_OK);
 }

@@ -40,7 +40,7 @@ CK_RV C_OpenSession(CK_SLOT_ID slot, CK_FLAGS flags, void *application, CK_NOTIF
 	for (int h = SESSIONS; h >= 1; h--) if (sessions[h].open) open++; else place = h;
 	if (!place || (limit && open >= limit)) return CKR_SESSION_COUNT;
 	sessions[place].open = 1, sessions[place].rw = (flags & CKF_RW_SESSION) != 0;
-	*handle = place;
+	*handle = handed(place);
 	return CKR_OK;
 }
 
@@ -106,7 +106,7 @@ CK_RV C_Login(CK_SESSION_HANDLE h, CK_USER_TYPE user, unsigned char *pin, CK_ULO
 	__attribute__((cleanup(leave))) int held = hold();
 	if (!held || !initialized) return CKR_CRYPTOKI_NOT_INITIALIZED;
 	SESSION(h);
-	if (user == CKU_SO) return officer_login(s, pin, length);
+	if (user == CKU_SO) return told(officer_login(s, pin, length));
 	if (user == CKU_CONTEXT_SPECIFIC && s->what != SIGN) return CKR_OPERATION_NOT_INITIALIZED;
 	if (user == CKU_USER && logged_in) return CKR_USER_ALREADY_LOGGED_IN;
 	if (!pin_now(right, sizeof right)) return CKR_USER_PIN_NOT_INITIALIZED;
@@ -128,7 +128,7 @@ CK_RV C_Login(CK_SESSION_HANDLE h, CK_USER_TYPE user, unsigned char *pin, CK_ULO
 	if (wrong) set_wrong_tries("tries", 0);
 	if (user == CKU_USER && pin_expired()) return CKR_PIN_EXPIRED;
 	if (user == CKU_CONTEXT_SPECIFIC) s->confirmed = 1; else logged_in = USER;
-	return CKR_OK;
+	return told(CKR_OK);
 }
 
 CK_RV C_Logout(CK_SESSION_HANDLE h) {

@@ -119,7 +119,7 @@ CK_RV C_Sign(CK_SESSION_HANDLE h, unsigned char *data, CK_ULONG length, unsigned
 	} else if (!e) memcpy(signature, out, want);
 	if (!e) spoil(signature, want, s->mechanism != CKM_ECDSA && mechanism_of(s->mechanism, 0)->key != CKK_RSA);
 	session_stop(s);
-	return e;
+	return told(e);
 }
 
 // C_SignUpdate refuses, and so ends the operation (v2.40, section 5.11).

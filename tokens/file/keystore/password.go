@@ -1,4 +1,4 @@
-package file
+package keystore
 
 import (
 	"errors"
@@ -11,9 +11,9 @@ import (
 	"github.com/perosign/pero/tokens/file/pkcs12"
 )
 
-// unlock opens a key store with a PIN: as it was typed and, where that is refused, with its letters in the other ways that Unicode has to write
+// Open opens a key store with a PIN: as it was typed and, where that is refused, with its letters in the other ways that Unicode has to write
 // them. RFC 7292 and RFC 9548 want UTF-8 and say no more, keyboards differ ("й" is one code point or two), and a file counts no attempts.
-func unlock(f *pkcs12.File, pin *tokens.PIN) (*pkcs12.Store, *pkcs12.Lock, error) {
+func Open(f *pkcs12.File, pin *tokens.PIN) (*pkcs12.Store, *pkcs12.Lock, error) {
 	if pin == nil {
 		return nil, nil, fmt.Errorf("no PIN given: %w", tokens.ErrPINIncorrect)
 	}
@@ -30,16 +30,16 @@ func unlock(f *pkcs12.File, pin *tokens.PIN) (*pkcs12.Store, *pkcs12.Lock, error
 		store, lock, err = f.Open(other.Bytes())
 		other.Wipe()
 	}
-	return store, lock, translate(err)
+	return store, lock, meaning(err)
 }
 
-// newLock makes the lock of a new PIN. The password is the PIN in composed letters, as RFC 8265 section 4.2 has passwords: the same letters from
+// NewLock makes the lock of a new PIN. The password is the PIN in composed letters, as RFC 8265 section 4.2 has passwords: the same letters from
 // another keyboard are the same password.
-func newLock(pin *tokens.PIN) (*pkcs12.Lock, error) {
+func NewLock(pin *tokens.PIN) (*pkcs12.Lock, error) {
 	password := normal(norm.NFC, pin)
 	defer password.Wipe()
 	lock, err := pkcs12.NewLock(password.Bytes())
-	return lock, translate(err)
+	return lock, meaning(err)
 }
 
 // normal gives a PIN in a normal form. It is written where it is to stay; elsewhere there is one letter of it at a time.
