@@ -2,10 +2,13 @@ package host
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/perosign/pero/tokens"
 )
@@ -117,11 +120,26 @@ func (a *attended) Import(ctx context.Context, id tokens.ID, p tokens.Prompt) er
 		return err
 	}
 	defer keys.Wipe()
+	ofKeys(keys.Certificates(), &p)
 	s, err := a.Open(ctx, id, p)
 	if err != nil {
 		return err
 	}
 	return errors.Join(keys.Import(ctx, s.(*session).Session), s.Close())
+}
+
+// ofKeys has the window say whose keys they are.
+func ofKeys(certificates [][]byte, p *tokens.Prompt) {
+	var holders, issuers []string
+	for _, der := range certificates {
+		if c, err := x509.ParseCertificate(der); err == nil {
+			holders, issuers, p.NotAfter = append(holders, c.Subject.CommonName), append(issuers, c.Issuer.CommonName), c.NotAfter
+		}
+	}
+	if len(holders) > 1 {
+		p.NotAfter = time.Time{}
+	}
+	p.Holder, p.Issuer = strings.Join(holders, ", "), strings.Join(slices.Compact(issuers), ", ")
 }
 
 func unmanaged(what string) error { return fmt.Errorf("%s: %w", what, tokens.ErrUnsupported) }

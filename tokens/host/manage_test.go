@@ -1,9 +1,16 @@
 package host
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"math/big"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -310,8 +317,9 @@ func TestImportAsksForThreeThings(t *testing.T) {
 	require.NoError(t, err)
 	s, err := files.Open(t.Context(), list[0].ID, tokens.Prompt{})
 	require.NoError(t, err)
-	_, err = s.Generate(t.Context(), tokens.KeySpec{ID: "07", Algorithm: tokens.ECP256, Label: "Maria"})
+	key, err := s.Generate(t.Context(), tokens.KeySpec{ID: "07", Algorithm: tokens.ECP256, Label: "Maria"})
 	require.NoError(t, err)
+	require.NoError(t, s.Install(t.Context(), key.ID, [][]byte{certify(t, key.Public, "Maria Ivanova", "Test CA")}))
 	require.NoError(t, s.Close())
 	path := filepath.Join(dir, "keys.p12")
 	given, err := os.ReadFile(path)
@@ -323,7 +331,9 @@ func TestImportAsksForThreeThings(t *testing.T) {
 	require.Equal(t, []string{"open", "pin", "pin", "pin", "pin"}, b.person.kinds())
 	require.Equal(t, []tokens.PINState{{}, {Secret: tokens.Password}, {Secret: tokens.Password, Wrong: true}, {Nth: 1}, {Nth: 1, Wrong: true, Low: true}}, b.states())
 	require.Equal(t, "keys.p12", b.person.shown[1].prompt.Token.Label)
-	require.Equal(t, "Test token", b.person.shown[3].prompt.Token.Label)
+	asked := b.person.shown[3].prompt
+	require.Equal(t, []string{"Test token", "Maria Ivanova", "Test CA"}, []string{asked.Token.Label, asked.Holder, asked.Issuer}, "the PIN is asked for these keys")
+	require.False(t, asked.NotAfter.IsZero())
 	require.Equal(t, 2, b.calls("C_Login"))
 	keys, _, err := b.store.(tokens.Store).Objects(t.Context(), b.token().ID)
 	require.NoError(t, err)
@@ -341,4 +351,17 @@ func TestImportAsksForThreeThings(t *testing.T) {
 	kept, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, given, kept)
+}
+
+// certify gives a certificate of a public key by an authority of that name.
+func certify(t *testing.T, spki []byte, name, issuer string) []byte {
+	t.Helper()
+	public, err := x509.ParsePKIXPublicKey(spki)
+	require.NoError(t, err)
+	authority, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{SerialNumber: big.NewInt(7), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour)},
+		&x509.Certificate{Subject: pkix.Name{CommonName: issuer}}, public, authority)
+	require.NoError(t, err)
+	return der
 }

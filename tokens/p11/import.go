@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/miekg/pkcs11"
 
@@ -17,6 +18,9 @@ import (
 	"github.com/perosign/pero/tokens/file/keystore"
 	"github.com/perosign/pero/tokens/file/pkcs12"
 )
+
+// mostIssuers is how many certificates above a key's own are written: more than any chain has.
+const mostIssuers = 8
 
 // keyStore is an open PKCS#12 file. It implements tokens.KeyStore.
 type keyStore struct{ store *pkcs12.Store }
@@ -37,6 +41,16 @@ func (m *Module) OpenKeyStore(_ context.Context, path string, password *tokens.P
 		return nil, fmt.Errorf("%s: %w", name, tokens.ErrNoKey)
 	}
 	return &keyStore{store}, nil
+}
+
+// Certificates implements tokens.KeyStore.
+func (k *keyStore) Certificates() (list [][]byte) {
+	for _, c := range k.store.Certificates {
+		if f, err := parseFields(c.DER); err == nil && k.held(f.public) {
+			list = append(list, c.DER)
+		}
+	}
+	return list
 }
 
 // Wipe implements tokens.KeyStore.
@@ -96,7 +110,7 @@ type bundle struct {
 	label     string
 	parts     keyParts
 	leaves    [][]byte // its own certificates
-	issuers   [][]byte // every certificate of the file that is of no key in it
+	issuers   [][]byte // theirs, as far as the file has them
 }
 
 func (k *keyStore) bundle(key pkcs12.Key) (b bundle, err error) {
@@ -111,30 +125,39 @@ func (k *keyStore) bundle(key pkcs12.Key) (b bundle, err error) {
 		id := sha1.Sum(b.public) // as most programs make it
 		b.cka = id[:]
 	}
+	var wanted [][]byte // names of issuers
 	for _, c := range k.store.Certificates {
-		f, err := parseFields(c.DER)
-		switch {
-		case err != nil:
-		case tokens.SamePublic(f.public, key.Public):
+		if f, err := parseFields(c.DER); err == nil && tokens.SamePublic(f.public, key.Public) {
 			b.leaves = append(b.leaves, c.DER)
-		case k.issuer(f.public):
-			b.issuers = append(b.issuers, c.DER)
+			wanted = append(wanted, f.issuer)
 		}
 	}
-	if len(b.leaves) == 0 {
-		b.issuers = nil
-	}
+	b.issuers = k.issuers(wanted)
 	return b, nil
 }
 
-// issuer tells whether a public key is of none of the keys in the file.
-func (k *keyStore) issuer(public []byte) bool {
-	for _, key := range k.store.Keys {
-		if tokens.SamePublic(public, key.Public) {
-			return false
+// issuers follows the names upwards: whatever else lies in the file has nothing to do on a token.
+func (k *keyStore) issuers(wanted [][]byte) (list [][]byte) {
+	taken := map[int]bool{}
+	for n := 0; n < len(wanted); n++ {
+		for i, c := range k.store.Certificates {
+			f, err := parseFields(c.DER)
+			if err != nil || taken[i] || k.held(f.public) || !bytes.Equal(f.subject, wanted[n]) {
+				continue
+			}
+			if len(list) == mostIssuers {
+				return list
+			}
+			taken[i] = true
+			list, wanted = append(list, c.DER), append(wanted, f.issuer)
 		}
 	}
-	return true
+	return list
+}
+
+// held tells whether a public key is of one of the keys in the file.
+func (k *keyStore) held(public []byte) bool {
+	return slices.ContainsFunc(k.store.Keys, func(key pkcs12.Key) bool { return tokens.SamePublic(public, key.Public) })
 }
 
 // bring writes both halves of a key and gives the objects that it made, also when it fails.

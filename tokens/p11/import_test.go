@@ -15,7 +15,7 @@ import (
 	"github.com/perosign/pero/tokens/p11/testmodule"
 )
 
-// pack has openssl make a key, a certificate by an authority, and a PKCS#12 file of both.
+// pack has openssl make a key, a certificate by an authority, and a PKCS#12 file of both and of a certificate that is neither's.
 func pack(t *testing.T, ca authority, newkey ...string) string {
 	t.Helper()
 	return packUnder(t, "secret", ca, newkey...)
@@ -33,6 +33,14 @@ func packUnder(t *testing.T, password string, ca authority, newkey ...string) st
 	for _, name := range []string{"leaf", "root"} {
 		run(t, "openssl", "x509", "-inform", "DER", "-in", dir+"/"+name, "-out", dir+"/"+name+".pem")
 	}
+	run(t, "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=Stranger", "-keyout", dir+"/other.pem", "-out", dir+"/stranger.pem")
+	stranger, err := os.ReadFile(dir + "/stranger.pem")
+	require.NoError(t, err)
+	roots, err := os.OpenFile(dir+"/root.pem", os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = roots.Write(stranger)
+	require.NoError(t, err)
+	require.NoError(t, roots.Close())
 	path := filepath.Join(dir, "maria.p12")
 	run(t, "openssl", "pkcs12", "-export", "-inkey", dir+"/key.pem", "-in", dir+"/leaf.pem", "-certfile", dir+"/root.pem", "-name", "Мария", "-passout", "pass:"+password, "-out", path)
 	return path
