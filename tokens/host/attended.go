@@ -136,6 +136,10 @@ func (a *attended) attempt(ctx context.Context, id tokens.ID, p tokens.Prompt, s
 		if errors.Is(err, tokens.ErrNoToken) { // it was there before the window
 			err = fmt.Errorf("%v: %w", err, tokens.ErrRemoved)
 		}
+		if r := (*tokens.Refused)(nil); errors.As(err, &r) {
+			wrong += r.Times
+			return r.Err
+		}
 		if !errors.Is(err, tokens.ErrPINIncorrect) && !errors.Is(err, tokens.ErrPUKIncorrect) {
 			return err
 		}

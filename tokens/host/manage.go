@@ -158,7 +158,8 @@ func (n *newPIN) wipe() {
 
 // set asks for a new secret, unless one is left of an attempt before, until the token takes it. On a PIN pad it is typed while do waits. proven says that what
 // the person typed before is not tried once more by another do: an old PIN or a PUK goes to the token in the same call as the new PIN, and which of the two a
-// refusal is about is the library's word alone. When the token counts the refusal of a new secret as a wrong one, it is not asked again either.
+// refusal is about is the library's word alone. When the token's flags say that it counted a try all the same, or the other secret was a PUK, of which they
+// say nothing, it was one; and it is not asked again either.
 func (a *attended) set(ctx context.Context, p tokens.Prompt, n *newPIN, proven bool, do func(*tokens.PIN) error) error {
 	for {
 		if n.pin == nil && !p.Token.PINPad {
@@ -168,15 +169,19 @@ func (a *attended) set(ctx context.Context, p tokens.Prompt, n *newPIN, proven b
 			}
 		}
 		err := a.atPad(ctx, p, func() error { return do(n.pin) })
-		if !errors.Is(err, tokens.ErrPINPolicy) || p.Token.PINPad || !proven {
+		if !errors.Is(err, tokens.ErrPINPolicy) {
 			return err
+		}
+		now, gone := a.token(ctx, p.Token.ID)
+		if gone != nil {
+			return errors.Join(err, gone)
+		}
+		if worse(p.Token.State, now.State) || worse(p.Token.ResetState, now.ResetState) || !proven && p.Act == tokens.ActResetPIN {
+			return &tokens.Refused{Times: 1, Err: err}
 		}
 		n.wipe()
-		if n.refused++; n.refused == shortPINs {
+		if n.refused++; n.refused == shortPINs || p.Token.PINPad || !proven {
 			return err
-		}
-		if now, gone := a.token(ctx, p.Token.ID); gone != nil || worse(p.Token.State, now.State) || worse(p.Token.ResetState, now.ResetState) {
-			return errors.Join(err, gone)
 		}
 		n.state.Refused = true
 	}

@@ -168,6 +168,22 @@ func TestTheTokensPolicy(t *testing.T) {
 	b.answers("87654321", "1111", "4321")
 	require.ErrorIs(t, b.reset(), tokens.ErrPINPolicy)
 	require.Equal(t, 1, b.calls("C_InitPIN"), "where a refusal costs a try there is no second")
+	b.answers("1234", "1111")
+	err := b.change()
+	require.ErrorIs(t, err, tokens.ErrPINPolicy)
+	var refused *tokens.Refused
+	require.ErrorAs(t, err, &refused, "it is counted where the token counts it")
+	require.Equal(t, 1, refused.Times)
+	require.Equal(t, 1, b.tries("tries"))
+
+	b = newBench(t, "library Pero PUK", "unblock puk", "tries 1", "weak 1111")
+	b.answers("yes", "9999", "4321")
+	require.ErrorIs(t, b.change(), tokens.ErrPINLocked)
+	b.answers("87654321", "1111")
+	err = b.reset()
+	require.ErrorIs(t, err, tokens.ErrPINPolicy)
+	require.ErrorAs(t, err, &refused, "nobody can tell of a PUK")
+	require.Equal(t, 1, refused.Times)
 }
 
 func TestTheOfficerIsGuardedLikeTheUser(t *testing.T) {

@@ -33,7 +33,7 @@
 //	expired 0|1         [0] the right PIN gets CKR_PIN_EXPIRED at C_Login, until it is set
 //	alphabet digits     a new PIN with anything else gets CKR_PIN_INVALID
 //	weak TEXT           this new PIN gets CKR_PIN_TOO_WEAK
-//	spiteful 0|1        [0] a first PIN that is refused spends a try of the SO-PIN
+//	spiteful 0|1        [0] a new PIN that is refused spends a try of the SO-PIN or PIN that came with it
 //	sopin TEXT          [87654321]
 //	sotries N           [3] wrong SO-PINs until that locks
 //	import 0|1          [1] C_CreateObject takes keys

@@ -172,7 +172,10 @@ CK_RV C_SetPIN(CK_SESSION_HANDLE h, unsigned char *old, CK_ULONG old_length, uns
 	}
 	if (!pin_now(right, sizeof right)) return CKR_USER_PIN_NOT_INITIALIZED;
 	if (wrong_tries("tries") >= tries) return CKR_PIN_LOCKED;
-	if (!number("pinpad", 0) && pin && (e = takes(pin, length))) return e;  // before the old one is looked at, as cards do
+	if (!number("pinpad", 0) && pin && (e = takes(pin, length))) {  // before the old one is looked at, as cards do
+		if (number("spiteful", 0)) set_wrong_tries("tries", wrong_tries("tries") + 1);
+		return e;
+	}
 	if ((e = at_pad(right, "0000", &old, &old_length)) || (e = compare("tries", tries, right, old, old_length))) return e;
 	return told(set_pin(pin, length));
 }
