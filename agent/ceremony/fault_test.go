@@ -282,6 +282,44 @@ func TestHungModuleHoldsNobodyUp(t *testing.T) {
 	}
 }
 
+// resting is a store whose module crashed: so many more questions fail.
+type resting struct {
+	tokens.Store
+	fails int
+}
+
+func (r *resting) Tokens(ctx context.Context) ([]tokens.Token, error) {
+	if r.fails--; r.fails >= 0 {
+		return nil, tokens.ErrModuleCrashed
+	}
+	return r.Store.Tokens(ctx)
+}
+
+// A module that comes back while its token is looked for has the token: it is not called missing.
+func TestModuleComesBackMeanwhile(t *testing.T) {
+	h, _, _, lost := beside(t)
+	store := &resting{Store: h.stores[1]}
+	h.stores[1] = store
+	_, err := h.Certificates(t.Context(), page, api.CertificatesParams{})
+	require.NoError(t, err)
+	for fails := range 4 {
+		store.fails = fails
+		_, err := h.find(t.Context(), lost.ID)
+		if fails == 3 { // where it was, everywhere, and once more
+			require.ErrorIs(t, err, tokens.ErrModuleCrashed)
+		} else {
+			require.NoError(t, err)
+		}
+		store.fails = fails
+		_, err = h.carrier(t.Context(), lost.Token)
+		if fails >= 2 {
+			require.ErrorIs(t, err, tokens.ErrModuleCrashed)
+		} else {
+			require.NoError(t, err)
+		}
+	}
+}
+
 // gated answers only when another store's objects were asked for.
 type gated struct {
 	tokens.Store

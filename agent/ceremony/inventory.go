@@ -70,24 +70,27 @@ func (p *places) note(c carrier) {
 	p.stores[c.token.ID] = c.store
 }
 
-// missing says why a token that was looked for is not listed: the store that had it does not answer, another program has a card of that store for itself, or
-// it is not here.
-func (p *places) missing(ctx context.Context, id tokens.ID) error {
+// again looks once more for a token that was not listed: its module may have come back meanwhile. Else it says why the token is missing: the store that had it
+// does not answer, another program has a card of that store for itself, or it is not here.
+func (p *places) again(ctx context.Context, id tokens.ID) (carrier, error) {
 	p.mu.Lock()
 	store := p.stores[id]
 	p.mu.Unlock()
 	if store != nil {
 		list, err := store.Tokens(ctx)
 		if err != nil {
-			return err
+			return carrier{}, err
+		}
+		if i := slices.IndexFunc(list, func(t tokens.Token) bool { return t.ID == id }); i >= 0 {
+			return carrier{store, list[i]}, nil
 		}
 		for _, t := range list {
 			if t.State == tokens.Busy {
-				return ready(t)
+				return carrier{}, ready(t)
 			}
 		}
 	}
-	return fmt.Errorf("token %q: %w", id, tokens.ErrNoToken)
+	return carrier{}, fmt.Errorf("token %q: %w", id, tokens.ErrNoToken)
 }
 
 // carriers lists the tokens of every store.
@@ -158,7 +161,7 @@ func (a *Agent) carrier(ctx context.Context, id string) (carrier, error) {
 			return c, nil
 		}
 	}
-	return carrier{}, a.places.missing(ctx, tokens.ID(id))
+	return a.places.again(ctx, tokens.ID(id))
 }
 
 // holdings lists the certificates of one token.
@@ -223,7 +226,11 @@ func (a *Agent) find(ctx context.Context, id string) (holding, error) {
 	}
 	if found < 0 {
 		if at, ok := a.places.get(id); ok {
-			if err := a.places.missing(ctx, at.token); !errors.Is(err, tokens.ErrNoToken) {
+			if _, err := a.places.again(ctx, at.token); err == nil {
+				if h, ok := a.findAt(ctx, id); ok {
+					return h, nil
+				}
+			} else if !errors.Is(err, tokens.ErrNoToken) {
 				return holding{}, err
 			}
 		}

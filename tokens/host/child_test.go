@@ -42,13 +42,13 @@ func TestChildThatNeverEnds(t *testing.T) {
 		})
 	}
 
-	c, w := asking(kindOpen)
+	c, _ := asking(kindOpen)
 	require.ErrorIs(t, c.take(1, kindWaiting, waiting(false)), errFrame, "it waits for nobody")
 	require.NoError(t, c.take(1, kindWaiting, waiting(true)))
 	require.NoError(t, c.take(1, kindWaiting, waiting(false)))
 	require.ErrorIs(t, c.take(1, kindWaiting, waiting(false)), errFrame)
 
-	c, w = asking(kindTokens)
+	c, w := asking(kindTokens)
 	require.NoError(t, c.take(1, kindWaiting, waiting(false)), "a long list tells that it goes on")
 	moved := w.deadline
 	w.latest = moved.Add(-time.Millisecond)
