@@ -292,6 +292,57 @@ func TestCardHeldByAnotherProgram(t *testing.T) {
 	b.works(t, card, "Ivanov Ivan")
 }
 
+// Another program keeps a transaction open on the card. PC/SC does not tell that, and the module waits with it: it is ended in its time, no window opens, no
+// PIN is tried, another token signs meanwhile, and when that program lets go all is well.
+func TestCardInATransaction(t *testing.T) {
+	soft := testbench.SoftHSM(t)
+	testbench.Fill(t, soft, 1)
+	readers := testbench.NewReaders(t)
+	h := newHouse(t, soft)
+	b := &table{h, readers, h.page(origin)}
+	card := piv.New("Ivanov Ivan")
+	_, c := b.insert(t, 0, card, "Ivanov Ivan")
+	beside := certificates(t, b.page, b.token(b.page, soft.Label, there).ID)[0]
+
+	letGo := readers.Hold(t, 0, false)
+	b.answer("pin " + piv.PIN)
+	_, err := sign(t.Context(), b.page, c.ID)
+	require.Equal(t, "module_crashed", reasonOf(err), "%v", err)
+	require.Empty(t, b.asked())
+	r, err := sign(t.Context(), b.page, beside.ID)
+	require.NoError(t, err)
+	verify(t, beside, r.Results[0].Signature)
+	require.Zero(t, card.Count(piv.Verify))
+	letGo()
+	b.works(t, card, "Ivanov Ivan")
+}
+
+// The transaction begins while the window is open. The login waits, other tokens are listed meanwhile, and when that program lets go the act goes on: with one
+// try of the PIN and one signature.
+func TestCardInATransactionBeforeTheLogin(t *testing.T) {
+	b := newTable(t)
+	card := piv.New("Ivanov Ivan")
+	_, c := b.insert(t, 0, card, "Ivanov Ivan")
+	b.answer("after " + b.home + "/held pin " + piv.PIN)
+	result := make(chan error, 1)
+	go func() {
+		_, err := sign(context.Background(), b.page, c.ID)
+		result <- err
+	}()
+	require.Eventually(t, func() bool { return len(b.asked()) == 1 }, patience, tick)
+	letGo := b.readers.Hold(t, 0, false)
+	touch(t, b.home+"/held")
+	list, err := b.page.Tokens(t.Context(), me)
+	require.NoError(t, err)
+	require.Len(t, list.Tokens, 1, "the key file, and not the card that cannot be read")
+	require.Zero(t, card.Count(piv.Verify))
+	letGo()
+	require.NoError(t, <-result)
+	require.Equal(t, 1, card.Count(piv.Verify))
+	require.Equal(t, 1, card.Count(piv.Sign))
+	b.works(t, card, "Ivanov Ivan")
+}
+
 // fingerprint is a certificate's id in the protocol.
 func fingerprint(card *piv.Card, slot byte) string {
 	for _, k := range card.Keys() {
