@@ -38,6 +38,7 @@ lint:
 	./.ci/lint
 
 unit:
+	@./.ci/untested
 	$(GO) test ./...
 
 fuzz:

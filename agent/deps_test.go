@@ -61,7 +61,8 @@ var rooms = []struct {
 		"the only room where the others meet; of stores and windows it knows the interfaces, never the makers"},
 	{"agent", []string{"agent/ceremony", "agent/config", "agent/handover", "agent/journal", "agent/local", "agent/locale", "agent/names", "agent/service", "agent/signature", "agent/sites", "agent/status", "agent/trust", "agent/window",
 		"api", "api/ws", "tokens", "tokens/cards", "tokens/file", "tokens/host", "tokens/p11"}, "wiring: the makers are chosen here and nowhere else"},
-	{"agent/bench", []string{"agent/handover", "agent/service", "agent/signature", "api", "api/js", "api/peer", "api/ws", "tokens/gost", "tokens/testbench", "tokens/testbench/piv"}, "measures from outside, as a page does"},
+	{"agent/bench", []string{"agent/handover", "agent/service", "agent/signature", "api", "api/js", "api/peer", "api/ws", "tokens/gost", "tokens/testbench", "tokens/testbench/piv"},
+		"measures from outside, as a page does, beside the parts themselves; carriers come from the tests' bench, and the certificate for a key made there wants its request read"},
 	{"portal", []string{"agent/names", "agent/signature", "api/js", "portal/ca", "tokens"}, "the other side of the wire: of the agent it has the formats, the names of algorithms and the page's module, nothing that runs"},
 	{"portal/ca", []string{"agent/names", "agent/signature", "tokens", "tokens/gost"}, "an authority knows formats, not agents"},
 }

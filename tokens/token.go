@@ -68,6 +68,7 @@ type Token struct {
 	NewPIN       PINPolicy
 	Protected    bool   // CKF_WRITE_PROTECTED: nothing of it can be changed, its PIN neither
 	Erasable     bool   // it can be erased and named (Manager.Initialize)
+	NoPSS        bool   // its RSA keys do not sign by RSASSA-PSS
 	ToBeChanged  bool   // CKF_USER_PIN_TO_BE_CHANGED: the PIN is the one that the token was handed out with
 	Reset        Secret // what sets the PIN without knowing it: SOPIN or PUK; "" for a carrier whose PIN nobody can set anew
 	ResetState   State  // of that secret, as far as it is known: Ready, PINLow, PINFinalTry, PINLocked

@@ -180,6 +180,9 @@ func (a *Agent) planSigning(ctx context.Context, c api.Caller, p api.SignParams)
 	if plan.scheme, err = scheme(h.algorithm, p.Padding); err != nil {
 		return nil, err
 	}
+	if plan.scheme == tokens.RSAPSS && h.token.NoPSS {
+		return nil, &api.Error{Reason: api.AlgorithmUnsupported, Member: "padding", Err: fmt.Errorf("token %q has no RSA-PSS", h.token.Label)}
+	}
 	digest, err := digestFor(h.algorithm, "digest", p.Digest)
 	if err != nil {
 		return nil, err

@@ -183,7 +183,7 @@ var flows = []struct {
 	{"unblock by the PUK", func(t *testing.T, s *scene, page *api.Client) {
 		s.answer("pin "+wrongPIN, "pin "+wrongPIN, "ok", "pin "+wrongPIN)
 		s.refused(page, test, "pin_locked")
-		s.control("key ec", "library Pero PUK", "unblock puk")
+		s.control("key ec", "library OpenSC", "unblock puk")
 		s.answer("pin "+wrongPIN, "pin "+pin, "pin "+officer)
 		s.run("pin", "unblock", test)
 		s.control("key ec")

@@ -6,12 +6,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/perosign/pero/agent/signature"
 	"github.com/perosign/pero/api"
+	"github.com/perosign/pero/tokens/cards"
 	"github.com/perosign/pero/tokens/testbench"
 	"github.com/perosign/pero/tokens/tokentest"
 )
@@ -39,6 +41,7 @@ func TestEveryModuleAtOnce(t *testing.T) {
 		require.NoError(t, err, c.Label)
 		require.Len(t, h.asked(), 1, "one PIN for both")
 	}
+	var refused []string // RSA-PSS
 	for _, c := range carriers {
 		token := h.token(page, c.Label, there)
 		list := certificates(t, page, token.ID)
@@ -49,8 +52,22 @@ func TestEveryModuleAtOnce(t *testing.T) {
 			require.NoError(t, err, "%s %s", c.Label, certificate.KeyAlgorithm)
 			require.Len(t, h.asked(), 1)
 			verify(t, certificate, r.Results[0].Signature)
+			if !strings.HasPrefix(certificate.KeyAlgorithm, "rsa-") {
+				continue
+			}
+			h.answer("pin " + testbench.PIN)
+			r, err = page.Sign(t.Context(), me, api.SignParams{Certificate: certificate.ID, Format: "cades", Padding: "pss", Documents: []api.Document{{ID: "1", Name: "document.txt", Content: []byte("document")}}})
+			if cards.Cannot(c.Library, c.Maker, "pss") {
+				require.Equal(t, "algorithm_unsupported", reasonOf(err), "%v", err)
+				require.Empty(t, h.asked(), "it is refused before anybody is asked")
+				refused = append(refused, c.Name)
+				continue
+			}
+			require.NoError(t, err, c.Label)
+			verify(t, certificate, r.Results[0].Signature)
 		}
 	}
+	require.Equal(t, []string{"TPM"}, refused)
 }
 
 // verify has openssl, with the GOST engine, judge a signature over "document".

@@ -65,9 +65,9 @@ type newPIN struct {
 
 // NewPIN is what cards of a standard take as a new PIN, where PKCS#11 cannot tell it.
 type NewPIN struct {
-	Alphabet string `json:"alphabet"` // "digits"
-	Min      int    `json:"min"`      // octets
-	Max      int    `json:"max"`
+	Digits bool `json:"digits"` // nothing but digits
+	Min    int  `json:"min"`    // octets
+	Max    int  `json:"max"`
 }
 
 // Quirks is how a library differs from what the specification leads one to expect.
@@ -87,9 +87,8 @@ type Quirks struct {
 	Stepwise bool `json:"stepwise"`
 	// Decrypts: the library makes no RSA key that only signs.
 	Decrypts bool `json:"decrypts"`
-	// Unblock is how the PIN is set without knowing it: "so_login" (or "", as the specification has it) by C_Login(CKU_SO) and C_InitPIN;
-	// "set_pin" by C_SetPIN without a login, which takes the PUK for the old PIN of a card whose PIN is locked.
-	Unblock string `json:"unblock"`
+	// PUK: a PIN that is locked is set by C_SetPIN without a login, with the PUK for the old PIN. Elsewhere C_Login(CKU_SO) and C_InitPIN set any.
+	PUK bool `json:"puk"`
 }
 
 var known = sync.OnceValue(func() data {

@@ -92,7 +92,7 @@ func TestDataFollowsItsSchema(t *testing.T) {
 	require.Empty(t, check(schema, value, "cards"))
 
 	var broken any
-	require.NoError(t, json.Unmarshal([]byte(`{"products":[{"name":"","files":["a/b"],"linux":["lib.so"]}],"noCarrier":[],"libraries":[{"rescan":"yes"}],"carriers":[{"kind":"disk"}],"gost":[{"model":"x","hash":"both"}],"newPINs":[{"model":"PIV","alphabet":"letters","min":0,"max":8.5}],"limits":[{"library":"Odd","cannot":["sing"]}],"more":1}`), &broken))
+	require.NoError(t, json.Unmarshal([]byte(`{"products":[{"name":"","files":["a/b"],"linux":["lib.so"]}],"noCarrier":[],"libraries":[{"rescan":"yes"}],"carriers":[{"kind":"disk"}],"gost":[{"model":"x","hash":"both"}],"newPINs":[{"model":"PIV","digits":"letters","min":0,"max":8.5}],"limits":[{"library":"Odd","cannot":["sing"]}],"more":1}`), &broken))
 	require.Len(t, check(schema, broken, "cards"), 14)
 
 	names := map[string]bool{}
@@ -107,14 +107,14 @@ func TestDataFollowsItsSchema(t *testing.T) {
 
 func TestQuirksAndCarriers(t *testing.T) {
 	require.Equal(t, Quirks{Rescan: true, FreeSlot: true, Stepwise: true}, QuirksOf("SoftHSM"))
-	require.Equal(t, Quirks{Wait: true, Readers: true, Unblock: "set_pin"}, QuirksOf("OpenSC Project"))
+	require.Equal(t, Quirks{Wait: true, Readers: true, PUK: true}, QuirksOf("OpenSC Project"))
 	require.Equal(t, Quirks{}, QuirksOf("Aktiv Co."))
 
 	require.True(t, TokenHash("Pero", "Hashing card"))
 	require.False(t, TokenHash("Pero", "Test card"))
 	require.False(t, TokenHash("Aktiv Co.", "Rutoken ECP"))
 
-	require.Equal(t, NewPIN{Alphabet: "digits", Min: 6, Max: 8}, NewPINOf("piv_II", "PKCS#15 emulated"))
+	require.Equal(t, NewPIN{Digits: true, Min: 6, Max: 8}, NewPINOf("piv_II", "PKCS#15 emulated"))
 	require.Equal(t, NewPIN{}, NewPINOf("Aktiv Co.", "Rutoken ECP"), "nothing is guessed")
 
 	require.Equal(t, "software", CarrierOf("SoftHSM project", "SoftHSM v2", "SoftHSM slot ID 0x1", true))

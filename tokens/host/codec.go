@@ -132,6 +132,7 @@ func encodeToken(e *encoder, t tokens.Token) {
 	e.truth(t.NewPIN.Digits)
 	e.truth(t.Protected)
 	e.truth(t.Erasable)
+	e.truth(t.NoPSS)
 	e.truth(t.ToBeChanged)
 	e.text(string(t.Reset))
 	e.text(string(t.ResetState))
@@ -149,6 +150,7 @@ func decodeToken(d *decoder) (t tokens.Token) {
 	t.NewPIN = tokens.PINPolicy{Min: int(d.number()), Max: int(d.number()), Digits: d.truth()}
 	t.Protected = d.truth()
 	t.Erasable = d.truth()
+	t.NoPSS = d.truth()
 	t.ToBeChanged = d.truth()
 	t.Reset, t.ResetState = tokens.Secret(d.text()), tokens.State(d.text())
 	t.Algorithms = decodeList(d, func(d *decoder) tokens.KeyAlgorithm { return tokens.KeyAlgorithm(d.text()) })

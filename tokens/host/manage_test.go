@@ -127,7 +127,7 @@ func TestWhoCancelsSpendsNothing(t *testing.T) {
 
 // What cannot be right is not sent: the card tells lengths, and of some it is known that they take digits only.
 func TestWhatDoesNotFitIsNotSent(t *testing.T) {
-	b := newBench(t, "model Digits card")
+	b := newBench(t, "manufacturer piv_II")
 	b.answers("1", "1234", "12345", "letters", "123456789", "654321")
 	require.NoError(t, b.change())
 	require.Equal(t, []tokens.PINState{{}, {Length: true}, {New: true}, {New: true, Length: true}, {New: true, Digits: true}, {New: true, Length: true}}, b.states())
@@ -211,7 +211,7 @@ func TestTheOfficerIsGuardedLikeTheUser(t *testing.T) {
 }
 
 func TestPUKIsAskedForALockedPINOnly(t *testing.T) {
-	b := newBench(t, "library Pero PUK", "unblock puk", "tries 2")
+	b := newBench(t, "library OpenSC", "unblock puk", "tries 2")
 	b.answers("87654321", "4321")
 	require.ErrorIs(t, b.reset(), tokens.ErrPINNotLocked)
 	require.Empty(t, b.person.shown)

@@ -35,7 +35,7 @@ func (m *Module) ChangePIN(ctx context.Context, id tokens.ID, old, pin *tokens.P
 	})
 }
 
-// ResetPIN sets the user's PIN in the way of the library (cards.Quirks, Unblock): by C_Login(CKU_SO) and C_InitPIN, or by a C_SetPIN that
+// ResetPIN sets the user's PIN in the way of the library (cards.Quirks, PUK): by C_Login(CKU_SO) and C_InitPIN, or by a C_SetPIN that
 // takes the PUK for the old PIN. That one would spend a try of a PIN that is not locked.
 func (m *Module) ResetPIN(ctx context.Context, id tokens.ID, by, pin *tokens.PIN) error {
 	return m.alone(ctx, id, "set the PIN anew", func(ctx *pkcs11.Ctx, at slot) error {

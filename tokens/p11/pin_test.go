@@ -91,7 +91,7 @@ func TestWhatACardTellsOfItsPIN(t *testing.T) {
 	require.NoError(t, m.ChangePIN(t.Context(), token.ID, pin("1234"), pin("4321")))
 	require.False(t, only(t, m).ToBeChanged)
 
-	testmodule.Control(t, library, "model Digits card")
+	testmodule.Control(t, library, "manufacturer piv_II")
 	require.Equal(t, tokens.PINPolicy{Min: 6, Max: 8, Digits: true}, only(t, m).NewPIN, "known of the card, not told by it")
 
 	for code, setting := range map[string]string{"CKR_PIN_INVALID": "alphabet digits", "CKR_PIN_TOO_WEAK": "weak letters"} {
@@ -119,7 +119,7 @@ func TestWhatACardTellsOfItsPIN(t *testing.T) {
 
 // The PUK is for a PIN that is locked: else it would be tried as the PIN.
 func TestPUK(t *testing.T) {
-	m, library := newCard(t, "library Pero PUK", "unblock puk", "tries 1")
+	m, library := newCard(t, "library OpenSC", "unblock puk", "tries 1")
 	token := only(t, m)
 	require.Equal(t, tokens.PUK, token.Reset)
 	require.ErrorIs(t, m.ResetPIN(t.Context(), token.ID, pin(soPIN), pin("4321")), tokens.ErrPINNotLocked)

@@ -138,6 +138,7 @@ func (m *Module) read(ctx *pkcs11.Ctx, number uint) (slot, bool) {
 		MaxPIN:       length(s.info.MaxPinLen),
 		Protected:    protected,
 		Erasable:     !protected && !cards.Cannot(m.library, s.info.ManufacturerID, "initialize"),
+		NoPSS:        cards.Cannot(m.library, s.info.ManufacturerID, "pss"),
 		ToBeChanged:  s.info.Flags&pkcs11.CKF_USER_PIN_TO_BE_CHANGED != 0,
 		Algorithms:   m.algorithms(ctx, number),
 	}
@@ -146,12 +147,12 @@ func (m *Module) read(ctx *pkcs11.Ctx, number uint) (slot, bool) {
 	}
 	t.NewPIN = tokens.PINPolicy{Min: t.MinPIN, Max: t.MaxPIN}
 	if known := cards.NewPINOf(t.Manufacturer, t.Model); known != (cards.NewPIN{}) {
-		t.NewPIN = tokens.PINPolicy{Min: known.Min, Max: known.Max, Digits: known.Alphabet == "digits"}
+		t.NewPIN = tokens.PINPolicy{Min: known.Min, Max: known.Max, Digits: known.Digits}
 	}
 	if !cards.Cannot(m.library, s.info.ManufacturerID, "reset") {
 		t.Reset, t.ResetState = tokens.SOPIN, officerState(s.info.Flags)
 	}
-	if m.quirks.Unblock == "set_pin" && t.State != tokens.PINNotSet && t.State != tokens.Uninitialized {
+	if m.quirks.PUK && t.State != tokens.PINNotSet && t.State != tokens.Uninitialized {
 		t.Reset, t.ResetState = tokens.PUK, tokens.Ready // nothing is told of a PUK
 	}
 	s.hashes = cards.TokenHash(t.Manufacturer, t.Model)

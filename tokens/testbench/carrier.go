@@ -19,7 +19,8 @@ type Carrier struct {
 	Library    string // its manufacturerID in CK_INFO
 	Maker      string // the token's manufacturerID in CK_TOKEN_INFO
 	Label      string // of the token
-	Change     func() // makes something about the module's tokens differ
+	Apart      bool   // a login does not see what another writes meanwhile
+	Change     func() // makes something about the module's tokens differ; nil where they come with the module and stay
 }
 
 // PIN is every token's, and SOPIN that of its security officer, on a PIV card the PUK.

@@ -76,7 +76,8 @@ func (r *Readers) Start() {
 // Stop stops pcscd; the cards in its readers lose their power.
 func (r *Readers) Stop() { r.pcscd.Stop() }
 
-func address(reader int) string { return "127.0.0.1:" + strconv.Itoa(firstPort+reader) }
+// Address is where a reader, 0 or 1, listens for a card (piv.Insert).
+func Address(reader int) string { return "127.0.0.1:" + strconv.Itoa(firstPort+reader) }
 
 // Insert puts a card into a reader, 0 or 1, until the end of the test. A reader that was still at work on the card before may let go of this one as well:
 // then it is put in once more.
@@ -94,7 +95,7 @@ func (r *Readers) Insert(t T, reader int, c *piv.Card) *piv.Inserted {
 		if inserted != nil {
 			inserted.Remove()
 		}
-		if next, err := piv.Insert(address(reader), c); err == nil {
+		if next, err := piv.Insert(Address(reader), c); err == nil {
 			inserted, since = next, time.Now()
 		}
 		return false

@@ -35,7 +35,7 @@ func TPM(t T) Carrier {
 	})
 	t.Setenv("TPM2_PKCS11_TCTI", "tabrmd:bus_type=session")
 	t.Setenv("TPM2_PKCS11_STORE", t.TempDir())
-	c := Carrier{Name: "TPM", Path: TPMLibrary, Library: "tpm2-software.github.io", Maker: "IBM", Label: "chip"}
+	c := Carrier{Name: "TPM", Path: TPMLibrary, Library: "tpm2-software.github.io", Maker: "IBM", Label: "chip", Apart: true}
 	tool := func(args ...string) { run(t, nil, "pkcs11-tool", append([]string{"--module", c.Path}, args...)...) }
 	create := func(slot, label string) { // there is always one more slot, with a token that is not initialised
 		tool("--init-token", "--slot-index", slot, "--label", label, "--so-pin", SOPIN)

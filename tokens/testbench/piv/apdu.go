@@ -112,18 +112,27 @@ func (c *Card) transmit(command []byte) []byte {
 		return word(wrongLength)
 	}
 	c.mu.Lock()
-	before := c.before
+	before, after := c.before, c.after
 	c.mu.Unlock()
 	if before != nil {
 		before(instruction, data)
 	}
+	chained := class&0x10 != 0
+	answer := c.execute(chained, instruction, p1, p2, data)
+	if after != nil && !chained {
+		after(instruction)
+	}
+	return answer
+}
+
+func (c *Card) execute(chained bool, instruction, p1, p2 byte, data []byte) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if class&0x10 != 0 { // chained
-		c.session.chain = append(c.session.chain, data...)
+	c.session.chain = append(c.session.chain, data...)
+	if chained {
 		return word(done)
 	}
-	data, c.session.chain = append(c.session.chain, data...), nil
+	data, c.session.chain = c.session.chain, nil
 	if instruction != Verify || len(data) > 0 {
 		c.counts[instruction]++
 	}

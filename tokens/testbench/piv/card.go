@@ -50,6 +50,7 @@ type Card struct {
 	objects map[string][]byte // data objects by the hex of their tag
 	counts  map[byte]int      // of instructions
 	before  func(instruction byte, data []byte)
+	after   func(instruction byte)
 }
 
 // secret is a PIN or PUK with its counter of tries.
@@ -169,6 +170,13 @@ func (c *Card) Before(do func(instruction byte, data []byte)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.before = do
+}
+
+// After has do called when the card has done an instruction and before its answer leaves, nil to end that. It may Remove the card: the answer is lost.
+func (c *Card) After(do func(instruction byte)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.after = do
 }
 
 func check(err error) {
