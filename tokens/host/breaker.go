@@ -30,10 +30,13 @@ func (b *breaker) crashed(now time.Time) time.Time {
 	if len(b.crashes) == 1 {
 		b.pause = firstPause
 	}
-	b.until = now.Add(b.pause)
+	until := now.Add(b.pause)
 	if len(b.crashes) >= manyCrashes {
-		b.until = now.Add(circuitPause)
+		until = now.Add(circuitPause)
 		b.crashes, b.pause = nil, 0
+	}
+	if b.until.Before(until) { // a child that ran all along ends no pause
+		b.until = until
 	}
 	return b.until
 }

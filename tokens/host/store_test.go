@@ -319,6 +319,8 @@ func TestBackOff(t *testing.T) {
 	}
 	require.Equal(t, now.Add(circuitPause), b.crashed(now), "the fifth within ten minutes")
 	require.ErrorIs(t, b.allow(now.Add(circuitPause-time.Second)), tokens.ErrModuleCrashed)
+	another := b
+	require.Equal(t, now.Add(circuitPause), another.crashed(now.Add(time.Second)), "a child that ran all along ends no pause")
 	now = now.Add(circuitPause)
 	require.NoError(t, b.allow(now))
 	require.Equal(t, now.Add(time.Second), b.crashed(now), "begins anew")
