@@ -191,7 +191,7 @@ var flows = []struct {
 		s.run("sign", "--certificate", s.one(page, test).ID, s.file("fourth.txt", "document"))
 	}},
 	{"unblock by the PUK from a page", func(t *testing.T, s *scene, page *api.Client) {
-		s.control("key ec", "library Pero PUK", "unblock puk")
+		s.control("key ec", "library OpenSC", "unblock puk")
 		defer s.control("key ec")
 		token := s.token(page, test, there).ID
 		lock := func() {

@@ -60,7 +60,7 @@ describe('the PIN of a token', () => {
   })
 
   test('where the card has a PUK, that unblocks it', async () => {
-    card('library Pero PUK', 'unblock puk')
+    card('library OpenSC', 'unblock puk')
     await locked()
     const before = t.window.transcript().length
     t.window.answers('pin 87654321', 'pin 8765')

@@ -176,7 +176,7 @@ func TestTheTokensPolicy(t *testing.T) {
 	require.Equal(t, 1, refused.Times)
 	require.Equal(t, 1, b.tries("tries"))
 
-	b = newBench(t, "library Pero PUK", "unblock puk", "tries 1", "weak 1111")
+	b = newBench(t, "library OpenSC", "unblock puk", "tries 1", "weak 1111")
 	b.answers("yes", "9999", "4321")
 	require.ErrorIs(t, b.change(), tokens.ErrPINLocked)
 	b.answers("87654321", "1111")
