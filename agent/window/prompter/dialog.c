@@ -5,10 +5,9 @@
 enum { COLUMNS = 96, ROWS = 14 }; /* of text: the window's width, the list's height */
 
 static struct {
-	GtkWidget *window, *head, *body, *foot, *details, *scroller, *view, *lines, *hint, *pin[2], *ok, *cancel, *block;
-	GtkListStore *items;
+	GtkWidget *window, *head, *body, *foot, *details, *list, *lines, *hint, *pin[2], *ok, *cancel, *block;
 	char *unequal, *wait, *caps_lock, *layout;
-	gboolean differed, digests;
+	gboolean differed;
 	int named, character, line;
 	guint timer;
 } d;
@@ -50,8 +49,7 @@ static GtkWidget *box(int spacing, int margin) {
 	return b;
 }
 
-/* A name that is broken into lines gets no hyphens, which it does not have. */
-static PangoAttrList *no_hyphens(void) {
+PangoAttrList *no_hyphens(void) {
 	PangoAttrList *marks = pango_attr_list_new();
 	pango_attr_list_insert(marks, pango_attr_insert_hyphens_new(FALSE));
 	return marks;
@@ -130,54 +128,9 @@ void dialog_claim(const char *text) { add_text(d.head, text, NULL); }
 void dialog_list(const char *title) {
 	GtkWidget *group = gtk_box_new(GTK_ORIENTATION_VERTICAL, 6);
 	add_text(group, title, NULL);
-	d.items = gtk_list_store_new(2, G_TYPE_STRING, G_TYPE_STRING);
-	d.scroller = gtk_scrolled_window_new(NULL, NULL);
-	g_object_set(d.scroller, "shadow-type", GTK_SHADOW_IN, "overlay-scrolling", FALSE, "can-focus", FALSE, NULL);
-	gtk_box_pack_start(GTK_BOX(group), d.scroller, TRUE, TRUE, 0);
+	d.list = list_new();
+	gtk_box_pack_start(GTK_BOX(group), d.list, TRUE, TRUE, 0);
 	gtk_box_pack_start(GTK_BOX(d.details), group, TRUE, TRUE, 0);
-}
-
-void dialog_item(const char *text, const char *digest) {
-	gtk_list_store_insert_with_values(d.items, NULL, -1, 0, text, 1, digest, -1);
-	d.digests |= *digest != 0;
-}
-
-/* list shows the items and gives its height. A row is as high as its text: nothing of a name or a digest is cut. */
-static int list(int width, int height) {
-	GtkWidget *view = d.view = gtk_tree_view_new_with_model(GTK_TREE_MODEL(d.items));
-	g_object_unref(d.items);
-	g_object_set(view, "headers-visible", FALSE, "enable-search", FALSE, "can-focus", FALSE, NULL);
-	gtk_tree_selection_set_mode(gtk_tree_view_get_selection(GTK_TREE_VIEW(view)), GTK_SELECTION_NONE);
-	GtkCellArea *area = gtk_cell_area_box_new();
-	gtk_orientable_set_orientation(GTK_ORIENTABLE(area), GTK_ORIENTATION_VERTICAL);
-	GtkTreeViewColumn *column = gtk_tree_view_column_new_with_area(area);
-	PangoAttrList *marks = no_hyphens();
-	for (int i = 0; i < (d.digests ? 2 : 1); i++) {
-		GtkCellRenderer *cell = gtk_cell_renderer_text_new();
-		g_object_set(cell, "wrap-mode", PANGO_WRAP_WORD_CHAR, "wrap-width", width, "attributes", marks, "xpad", 8, "ypad", d.digests ? 2 : 4, NULL);
-		if (i == 1)
-			g_object_set(cell, "family", "monospace", "scale", 0.85, NULL);
-		gtk_cell_area_box_pack_start(GTK_CELL_AREA_BOX(area), cell, FALSE, FALSE, FALSE);
-		gtk_tree_view_column_add_attribute(column, cell, "text", i);
-	}
-	pango_attr_list_unref(marks);
-	gtk_tree_view_append_column(GTK_TREE_VIEW(view), column);
-	gtk_container_add(GTK_CONTAINER(d.scroller), view);
-
-	/* The view itself finds its height row by row when it is shown: too late for a window that is not to change its size. */
-	GtkTreeModel *model = GTK_TREE_MODEL(d.items);
-	GtkCellAreaContext *context = gtk_cell_area_create_context(area);
-	GtkTreeIter row;
-	int all = 0, one;
-	for (gboolean more = gtk_tree_model_get_iter_first(model, &row); more && all < height; more = gtk_tree_model_iter_next(model, &row)) {
-		gtk_tree_view_column_cell_set_cell_data(column, model, &row, FALSE, FALSE);
-		gtk_cell_area_get_preferred_height_for_width(area, context, view, width + 16, NULL, &one);
-		all += one + 2;
-	}
-	g_object_unref(context);
-	all = MIN(all, height);
-	g_object_set(d.scroller, "max-content-height", all, "min-content-height", all, NULL);
-	return all;
 }
 
 void dialog_line(const char *name, const char *text) {
@@ -285,8 +238,8 @@ void dialog_refresh(void) {
 			gtk_widget_set_sensitive(d.pin[i], ready);
 	gtk_widget_set_sensitive(d.ok, ready && complete);
 	gtk_widget_set_sensitive(d.cancel, ready);
-	if (d.view != NULL)
-		gtk_widget_set_can_focus(d.view, ready);
+	if (d.list != NULL)
+		list_focusable(ready);
 	if (d.block != NULL)
 		gtk_widget_set_sensitive(d.block, ready);
 	if (fresh)
@@ -354,15 +307,15 @@ void dialog_show(const char *ok, const char *cancel, const char *block, unsigned
 	if (monitor != NULL)
 		gdk_monitor_get_workarea(monitor, &screen);
 	int width = MIN(COLUMNS * d.character + 60, screen.width - 40), head, foot, body;
-	int listed = d.items != NULL ? list(width - 80, ROWS * d.line) : 0;
+	int listed = d.list != NULL ? list_fill(width - 80, ROWS * d.line) : 0;
 	gtk_widget_show_all(gtk_bin_get_child(GTK_BIN(d.window)));
 	gtk_widget_get_preferred_height_for_width(d.head, width - 40, NULL, &head);
 	gtk_widget_get_preferred_height_for_width(d.foot, width - 40, NULL, &foot);
 	gtk_widget_get_preferred_height_for_width(d.details, width - 40, NULL, &body);
 	int room = MAX(5 * d.line, screen.height - head - foot - 100);
-	if (d.items != NULL && body > room) { /* rather a shorter list than one within a page that scrolls too */
+	if (d.list != NULL && body > room) { /* rather a shorter list than one within a page that scrolls too */
 		int less = MIN(body - room, MAX(0, listed - 5 * d.line));
-		g_object_set(d.scroller, "min-content-height", listed - less, "max-content-height", listed - less, NULL);
+		list_height(listed - less);
 		body -= less;
 	}
 	g_object_set(d.body, "min-content-height", MIN(body, room), NULL);

@@ -63,7 +63,7 @@ func openDialog() {
 	if len(s.List.Items) > 0 {
 		C.dialog_list(text(s.List.Title))
 		for _, i := range s.List.Items {
-			C.dialog_item(text(i.Text), text(i.Digest))
+			C.list_item(text(i.Text), text(i.Digest))
 		}
 	}
 	for _, l := range s.Lines {

@@ -11,7 +11,6 @@ void dialog_new(const char *title);
 void dialog_head(const char *who, const char *before, const char *owned, const char *after, const char *act);
 void dialog_claim(const char *text);
 void dialog_list(const char *title);
-void dialog_item(const char *text, const char *digest);
 void dialog_line(const char *name, const char *text);
 void dialog_note(const char *text);
 void dialog_trouble(const char *text);
@@ -22,6 +21,14 @@ void dialog_show(const char *ok, const char *cancel, const char *block, unsigned
 void dialog_refresh(void); /* after the guard let something in or out, or a PIN was typed */
 void dialog_restarted(void); /* the guard waits anew */
 void dialog_end(int result);
+PangoAttrList *no_hyphens(void); /* a name that is broken into lines gets none, for it has none */
+
+/* list.c: what a request is about, row by row. */
+GtkWidget *list_new(void);
+void list_item(const char *text, const char *digest);
+int list_fill(int width, int height); /* shows the items, and gives the height */
+void list_height(int height);
+void list_focusable(gboolean yes);
 
 /* guard.c: what was typed for another window is not taken. */
 void guard_watch(GtkWidget *window);
