@@ -169,20 +169,21 @@ func TestOwnWindowShowsWhatItIsGiven(t *testing.T) {
 	require.Equal(t, "1234 <nil>", <-answer)
 }
 
-// Thousands of documents are all there, each with the whole of its fingerprint.
+// As many documents as a request may have are all there, each with the whole of its fingerprint, also when their names and digests are as long as
+// they can be.
 func TestOwnWindowListsAll(t *testing.T) {
 	heard(t)
 	p := prompt("ru")
 	p.Documents = nil
-	for i := range 3000 {
-		p.Documents = append(p.Documents, tokens.PromptDocument{Name: fmt.Sprintf("%d.pdf", i), Size: int64(i), SHA256: fmt.Sprintf("%064x", i)})
+	for i := range 1000 {
+		p.Documents = append(p.Documents, tokens.PromptDocument{Name: strings.Repeat("&", 60), Size: -1, SHA256: fmt.Sprintf("%0128x", i), Hash: tokens.Streebog512})
 	}
 	w := own(t, "ru")
 	answer := ask(t, func(ctx context.Context) (string, error) { return "", w.Confirm(ctx, p, tokens.PINState{}) })
 	reader(t, "ready")
 	list := widgets(t)
-	require.Equal(t, 3000, find(t, list, "table", "").Rows)
-	require.Contains(t, names(list), "1. «0.pdf», 0 Б")
+	require.Equal(t, 1000, find(t, list, "table", "").Rows)
+	require.Contains(t, strings.Join(names(list), "\n"), "1. «"+strings.Repeat("&", 60)+"»")
 	reader(t, "click", "Подписать")
 	require.Equal(t, " <nil>", <-answer)
 }

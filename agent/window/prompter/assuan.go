@@ -23,7 +23,8 @@ const (
 	replyParameter    = "ERR 83886360 IPC parameter error <Pinentry>"
 )
 
-const longestLine = 64 << 20 // octets: a sheet of some hundred thousand documents
+// longestLine is what a sheet of 1000 documents needs, the most in one request: less than 1 KiB for each.
+const longestLine = 1 << 20
 
 // dialog is what one window shows.
 type dialog struct {
@@ -79,6 +80,10 @@ func talk(lines <-chan string, out io.Writer, show func(dialog) answer) error {
 		case "RESET":
 			d, reply = dialog{}, replyOK
 		case "GETPIN", "CONFIRM":
+			if d.ok == "" || d.cancel == "" { // nobody could tell the buttons apart
+				reply = replyParameter
+				continue
+			}
 			d.pin = verb == "GETPIN"
 			result := show(d)
 			if reply = replies[result]; d.pin && d.repeat != "" && result == agreed {

@@ -296,8 +296,8 @@ void dialog_show(const char *ok, const char *cancel, const char *block, unsigned
 	g_object_set(row, "layout-style", GTK_BUTTONBOX_END, "spacing", 10, NULL);
 	if (*block != 0)
 		d.block = button(row, block, G_CALLBACK(refused), BLOCKED, TRUE);
-	d.cancel = button(row, *cancel != 0 ? cancel : "Cancel", G_CALLBACK(refused), CANCELLED, FALSE);
-	d.ok = button(row, *ok != 0 ? ok : "OK", G_CALLBACK(finished), 0, FALSE);
+	d.cancel = button(row, cancel, G_CALLBACK(refused), CANCELLED, FALSE);
+	d.ok = button(row, ok, G_CALLBACK(finished), 0, FALSE);
 	add(d.foot, row);
 
 	GdkMonitor *monitor = gdk_display_get_primary_monitor(gdk_display_get_default());
