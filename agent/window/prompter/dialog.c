@@ -3,13 +3,14 @@
 #include "_cgo_export.h"
 
 enum { COLUMNS = 96, ROWS = 14 }; /* of text: the window's width, the list's height */
+enum { CALM = 5 };                /* seconds without a keystroke after which a withdrawn window goes: the sentence is read meanwhile */
 
 static struct {
-	GtkWidget *window, *head, *body, *foot, *details, *list, *lines, *hint, *pin[2], *ok, *cancel, *block;
-	char *unequal, *wait, *caps_lock, *layout;
-	gboolean differed;
+	GtkWidget *window, *head, *body, *foot, *details, *list, *lines, *hint, *notice, *pin[2], *ok, *cancel, *block;
+	char *unequal, *wait, *caps_lock, *layout, *close;
+	gboolean differed, withdrawn;
 	int named, character, line;
-	guint timer;
+	guint calm;
 } d;
 
 static const char css[] =
@@ -18,9 +19,11 @@ static const char css[] =
 	".act { font-size: 1.1em; }"
 	".name { opacity: 0.8; }"
 	".trouble { padding: 10px 12px; border: 2px solid @warning_color; border-radius: 6px; }"
+	".trouble:disabled { border-color: @borders; }"
 	".trouble label { font-weight: bold; }"
 	".foot { border-top: 1px solid @borders; }"
-	".hint { font-size: 0.9em; }";
+	".hint { font-size: 0.9em; }"
+	".notice { font-weight: bold; }";
 
 gboolean open_display(void) {
 	if (!gtk_init_check(NULL, NULL) || !pin_memory())
@@ -40,6 +43,13 @@ static gboolean open_now(gpointer unused) {
 }
 
 void ask_soon(void) { g_idle_add(open_now, NULL); }
+
+static gboolean withdraw_now(gpointer unused) {
+	dialog_withdraw();
+	return G_SOURCE_REMOVE;
+}
+
+void withdraw_soon(void) { g_idle_add(withdraw_now, NULL); }
 
 static void style(GtkWidget *widget, const char *class) { gtk_style_context_add_class(gtk_widget_get_style_context(widget), class); }
 
@@ -225,19 +235,27 @@ void dialog_hints(const char *wait, const char *caps_lock, const char *layout) {
 	d.layout = g_strdup(layout);
 }
 
+/* A screen reader speaks a notification when it comes up. */
+void dialog_withdrawal(const char *notice, const char *close) {
+	d.notice = label(notice, PANGO_WRAP_WORD_CHAR);
+	style(d.notice, "notice");
+	atk_object_set_role(gtk_widget_get_accessible(d.notice), ATK_ROLE_NOTIFICATION);
+	d.close = g_strdup(close);
+}
+
 static void keyboard_changed(GdkKeymap *keymap, gpointer unused) { dialog_refresh(); }
 
 void dialog_refresh(void) {
 	if (d.window == NULL)
 		return;
-	gboolean ready = guard_ready();
+	gboolean ready = guard_ready() && !d.withdrawn;
 	gboolean complete = d.pin[0] == NULL || gtk_entry_get_text_length(GTK_ENTRY(d.pin[0])) > 0;
 	gboolean fresh = ready && !gtk_widget_get_sensitive(d.cancel);
 	for (int i = 0; i < 2; i++)
 		if (d.pin[i] != NULL)
 			gtk_widget_set_sensitive(d.pin[i], ready);
 	gtk_widget_set_sensitive(d.ok, ready && complete);
-	gtk_widget_set_sensitive(d.cancel, ready);
+	gtk_widget_set_sensitive(d.cancel, guard_ready());
 	if (d.list != NULL)
 		list_focusable(ready);
 	if (d.block != NULL)
@@ -260,6 +278,12 @@ void dialog_refresh(void) {
 	g_free(layout);
 }
 
+static gboolean calm(gpointer unused) {
+	d.calm = 0;
+	dialog_end(TIMED_OUT);
+	return G_SOURCE_REMOVE;
+}
+
 /* A PIN with a hole in it would cost a try: what was typed before goes too. */
 void dialog_restarted(void) {
 	if (d.ok == NULL)
@@ -267,7 +291,30 @@ void dialog_restarted(void) {
 	for (int i = 0; i < 2; i++)
 		if (d.pin[i] != NULL && gtk_entry_get_text_length(GTK_ENTRY(d.pin[i])) > 0)
 			gtk_entry_set_text(GTK_ENTRY(d.pin[i]), "");
+	if (d.calm != 0)
+		g_source_remove(d.calm);
+	d.calm = d.withdrawn ? g_timeout_add_seconds(CALM, calm, NULL) : 0;
 	dialog_refresh();
+}
+
+static void fade(GtkWidget *part, gpointer unused) {
+	gtk_widget_set_sensitive(part, part == d.notice || gtk_widget_is_ancestor(d.cancel, part));
+}
+
+/* The person may be in the middle of a PIN, and the rest of it would go to whatever is behind this window. */
+void dialog_withdraw(void) {
+	if (d.window == NULL || d.withdrawn)
+		return;
+	d.withdrawn = TRUE;
+	guard_deafen();
+	pin_wipe();
+	gtk_widget_set_sensitive(d.head, FALSE);
+	gtk_widget_set_sensitive(d.body, FALSE);
+	gtk_container_foreach(GTK_CONTAINER(d.foot), fade, NULL);
+	if (*d.close != 0)
+		gtk_button_set_label(GTK_BUTTON(d.cancel), d.close);
+	gtk_widget_hide(d.hint);
+	gtk_widget_show(d.notice);
 }
 
 static void refused(GtkWidget *button, gpointer result) { dialog_end(GPOINTER_TO_INT(result)); }
@@ -281,17 +328,13 @@ static GtkWidget *button(GtkWidget *row, const char *text, GCallback pressed, in
 	return b;
 }
 
-static gboolean out_of_time(gpointer unused) {
-	d.timer = 0;
-	dialog_end(TIMED_OUT);
-	return G_SOURCE_REMOVE;
-}
-
-void dialog_show(const char *ok, const char *cancel, const char *block, unsigned timeout) {
+void dialog_show(const char *ok, const char *cancel, const char *block) {
 	d.hint = gtk_label_new("");
 	g_object_set(d.hint, "xalign", 0.0, "ellipsize", PANGO_ELLIPSIZE_END, NULL);
 	style(d.hint, "hint");
 	add(d.foot, d.hint);
+	gtk_widget_set_no_show_all(d.notice, TRUE);
+	add(d.foot, d.notice);
 	GtkWidget *row = gtk_button_box_new(GTK_ORIENTATION_HORIZONTAL);
 	g_object_set(row, "layout-style", GTK_BUTTONBOX_END, "spacing", 10, NULL);
 	if (*block != 0)
@@ -328,8 +371,6 @@ void dialog_show(const char *ok, const char *cancel, const char *block, unsigned
 	guard_watch(d.window);
 	g_signal_connect(gdk_keymap_get_for_display(gdk_display_get_default()), "state-changed", G_CALLBACK(keyboard_changed), NULL);
 	dialog_refresh();
-	if (timeout > 0)
-		d.timer = g_timeout_add_seconds(timeout, out_of_time, NULL);
 	gtk_widget_show(d.window);
 }
 
@@ -337,16 +378,19 @@ void dialog_end(int result) {
 	GtkWidget *window = d.window;
 	if (window == NULL)
 		return;
+	if (d.withdrawn)
+		result = TIMED_OUT;
 	if (result == AGREED && d.pin[0] != NULL)
 		pin_send();
 	g_signal_handlers_disconnect_by_func(gdk_keymap_get_for_display(gdk_display_get_default()), keyboard_changed, NULL);
-	if (d.timer != 0)
-		g_source_remove(d.timer);
+	if (d.calm != 0)
+		g_source_remove(d.calm);
 	guard_forget();
 	g_free(d.unequal);
 	g_free(d.wait);
 	g_free(d.caps_lock);
 	g_free(d.layout);
+	g_free(d.close);
 	memset(&d, 0, sizeof d);
 	gtk_widget_hide(window);
 	gtk_widget_destroy(window);
