@@ -38,10 +38,15 @@ func (a *app) phraseCommand() *cobra.Command {
 }
 
 // phraseFile is where the person's phrase lies; "" where there is no place for it.
-func phraseFile() string {
+func phraseFile() string { return inState("phrase") }
+
+// turnFile is what the person's windows take turns by; "" where there is no place for it.
+func turnFile() string { return inState("window.lock") }
+
+func inState(name string) string {
 	state, err := config.StateDir()
 	if err != nil {
 		return ""
 	}
-	return filepath.Join(state, "phrase")
+	return filepath.Join(state, name)
 }

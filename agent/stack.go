@@ -69,7 +69,7 @@ func (a *app) open(log *slog.Logger) (s *stack, err error) {
 		s.stores = append(s.stores, h)
 		stores = append(stores, watchedStore{h, m.Name, s.pulse})
 	}
-	ask := window.New(window.Config{Pinentry: dialogs.Pinentry, Dialog: dialogs.Dialog, Language: a.words.Language, PhraseFile: phraseFile()})
+	ask := window.New(window.Config{Pinentry: dialogs.Pinentry, Dialog: dialogs.Dialog, Language: a.words.Language, PhraseFile: phraseFile(), TurnFile: turnFile()})
 	s.agent = ceremony.New(ceremony.Config{
 		Stores: stores, Sites: s.sites, Journal: s.journal, Status: checker,
 		Ask:      watchedAsker{ask, s.pulse},

@@ -18,7 +18,7 @@ const tokenHostCommand = "token-host"
 
 func tokenHost(in io.Reader, out, log io.Writer) int {
 	err := host.Serve(context.Background(), in, out, func(o host.Options) (tokens.Module, host.Window, error) {
-		w := window.New(window.Config{Pinentry: o.Window.Pinentry, Dialog: o.Window.Dialog, Language: o.Language, PhraseFile: phraseFile()})
+		w := window.New(window.Config{Pinentry: o.Window.Pinentry, Dialog: o.Window.Dialog, Language: o.Language, PhraseFile: phraseFile(), TurnFile: turnFile()})
 		switch o.Module.Kind {
 		case "pkcs11":
 			return p11.New(p11.Config{Name: o.Module.Name, Path: o.Module.Path, Parameters: o.Module.Parameters, Log: slog.New(slog.NewTextHandler(log, nil))}), w, nil

@@ -22,18 +22,18 @@ func (w *Window) askers() (list []asker, err error) {
 		if hasTerminal() {
 			terminal = controllingTerminal
 		}
-		return []asker{pinentryAsker{w.config.Pinentry, terminal, &w.waiting}}, nil
+		return []asker{pinentryAsker{speaker{program: w.config.Pinentry, terminal: terminal}, &w.waiting}}, nil
 	}
 	if displayThere() {
 		for _, name := range w.ownPlaces() {
 			if trusted(name) == nil {
-				list = append(list, ownAsker{pinentryAsker{name, "", &w.waiting}})
+				list = append(list, pinentryAsker{speaker{program: name, own: true, turn: w.config.TurnFile}, &w.waiting})
 				break
 			}
 		}
 		for _, name := range desktopPinentries() {
 			if trusted(name) == nil {
-				list = append(list, pinentryAsker{name, "", &w.waiting})
+				list = append(list, pinentryAsker{speaker{program: name}, &w.waiting})
 				break
 			}
 		}
@@ -47,7 +47,7 @@ func (w *Window) askers() (list []asker, err error) {
 	}
 	for _, name := range []string{"/usr/bin/pinentry-curses", "/usr/bin/pinentry-tty"} {
 		if trusted(name) == nil {
-			list = append(list, pinentryAsker{name, controllingTerminal, &w.waiting})
+			list = append(list, pinentryAsker{speaker{program: name, terminal: controllingTerminal}, &w.waiting})
 			break
 		}
 	}
@@ -66,7 +66,7 @@ func (w *Window) fileAskers() (list []fileAsker, err error) {
 		list = append(list, dialog{zenityProgram})
 	}
 	if w.config.Pinentry != "" && trusted(w.config.Pinentry) == nil {
-		list = append(list, pinentryFiles{pinentryAsker{w.config.Pinentry, "", &w.waiting}})
+		list = append(list, pinentryFiles{pinentryAsker{speaker{program: w.config.Pinentry}, &w.waiting}})
 	}
 	if hasTerminal() {
 		list = append(list, terminal{})
@@ -131,26 +131,25 @@ func (w *Window) prepareProgram() {
 	if len(list) == 0 {
 		return
 	}
-	switch a := list[0].(type) {
-	case ownAsker:
-		w.waiting.start(a.program)
-	case pinentryAsker:
-		if a.terminal == "" {
-			w.waiting.start(a.program)
-		}
+	if a, ok := list[0].(pinentryAsker); ok && a.terminal == "" {
+		w.waiting.start(a.speaker)
 	}
 }
 
 // pinentryAsker asks by one pinentry program.
 type pinentryAsker struct {
-	program  string
-	terminal string // for one that draws there
-	waiting  *waiting
+	speaker
+	waiting *waiting
 }
 
 func (a pinentryAsker) name() string { return a.program }
 
-func (pinentryAsker) room() int { return room }
+func (a pinentryAsker) room() int {
+	if a.own {
+		return inParts
+	}
+	return room
+}
 
 func (a pinentryAsker) pin(ctx context.Context, p page) (pin *tokens.PIN, repeated bool, err error) {
 	err = a.with(ctx, p, func(c *pinentry) error {
@@ -177,13 +176,13 @@ func (a pinentryAsker) with(ctx context.Context, p page, ask func(*pinentry) err
 }
 
 func (a pinentryAsker) dialog(ctx context.Context, p page, ask func(*pinentry) error) error {
-	if c := a.waiting.take(ctx, a.program); c != nil {
+	if c := a.waiting.take(ctx, a.speaker); c != nil {
 		defer c.close()
 		if c.show(p) == nil {
 			return ask(c)
 		} // it died meanwhile: another one
 	}
-	c, err := startPinentry(ctx, a.program, a.terminal)
+	c, err := startPinentry(ctx, a.speaker)
 	if err != nil {
 		return err
 	}

@@ -35,21 +35,30 @@ const (
 
 var errNotConfirmed = errors.New("not confirmed")
 
+// speaker is a program that speaks pinentry's protocol.
+type speaker struct {
+	program  string
+	terminal string // for one that draws there
+	own      bool   // pero-window: it stays after its request while somebody may be typing into it
+	turn     string // its file; see sheet.Turn
+}
+
 // pinentry is a running pinentry. What it answers is read into memory that is locked and wiped, for a PIN is in it.
 type pinentry struct {
+	speaker
 	ctx     context.Context
 	command *exec.Cmd
 	in      io.WriteCloser
-	out     io.Reader
+	out     io.ReadCloser
 	line    *tokens.PIN // the line being read
 	said    *complaints
-	unbind  func() bool // of one that was started before its question; else nil
+	unbind  func() bool
 }
 
-// startPinentry starts the program and tells it where the person is. It is killed when ctx ends.
-func startPinentry(ctx context.Context, program, terminal string) (*pinentry, error) {
-	c := &pinentry{ctx: ctx, command: exec.CommandContext(ctx, program), said: &complaints{}}
-	c.command.SysProcAttr = dieWithUs()
+// startPinentry starts the program and tells it where the person is. It is left when ctx ends.
+func startPinentry(ctx context.Context, s speaker) (*pinentry, error) {
+	c := &pinentry{speaker: s, command: exec.Command(s.program), said: &complaints{}}
+	c.command.SysProcAttr = s.attributes()
 	c.command.WaitDelay = time.Second
 	c.command.Stderr = c.said
 	var err error
@@ -60,34 +69,53 @@ func startPinentry(ctx context.Context, program, terminal string) (*pinentry, er
 		return nil, err
 	}
 	if err := c.command.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w: %w", program, errNoDialog, err)
+		return nil, fmt.Errorf("start %s: %w: %w", s.program, errNoDialog, err)
 	}
+	c.bind(ctx)
 	c.line = tokens.AllocPIN(longestAssuanLine)
 	if _, err := c.answer(); err != nil {
 		c.close()
-		return nil, fmt.Errorf("%s: %w: %w", program, errNoDialog, err)
+		return nil, fmt.Errorf("%s: %w: %w", s.program, errNoDialog, err)
 	}
 	options := []string{"OPTION lc-ctype=" + utf8Locale(), "OPTION lc-messages=" + utf8Locale()}
 	if display := os.Getenv("DISPLAY"); display != "" {
 		options = append(options, "OPTION display="+escape(display))
 	}
-	if terminal != "" {
-		options = append(options, "OPTION ttyname="+terminal, "OPTION ttytype="+escape(os.Getenv("TERM")))
+	if s.terminal != "" {
+		options = append(options, "OPTION ttyname="+s.terminal, "OPTION ttytype="+escape(os.Getenv("TERM")))
+	}
+	if s.turn != "" {
+		options = append(options, "OPTION "+sheet.Turn+escape(s.turn))
 	}
 	if err := c.tell(options); err != nil {
 		c.close()
-		return nil, fmt.Errorf("%s: %w: %w", program, errNoDialog, err)
+		return nil, fmt.Errorf("%s: %w: %w", s.program, errNoDialog, err)
 	}
 	return c, nil
 }
 
-func (c *pinentry) close() {
-	if c.unbind != nil {
-		c.unbind()
+// bind has the program left when ctx ends.
+func (c *pinentry) bind(ctx context.Context) {
+	c.ctx, c.unbind = ctx, context.AfterFunc(ctx, c.leave)
+}
+
+// leave ends the asking: nothing is read from the program any more. pero-window goes by itself, at once where it shows nothing.
+func (c *pinentry) leave() {
+	if !c.own {
+		_ = c.command.Process.Kill()
 	}
 	c.in.Close()
+	c.out.Close()
+}
+
+func (c *pinentry) close() {
+	c.unbind()
+	c.leave()
 	c.line.Wipe()
-	_ = c.command.Process.Kill()
+	if c.own {
+		go c.command.Wait()
+		return
+	}
 	_ = c.command.Wait()
 }
 

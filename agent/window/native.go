@@ -73,7 +73,7 @@ func (w *Window) askers() ([]asker, error) {
 		if err := trusted(w.config.Pinentry); err != nil {
 			return nil, err
 		}
-		return []asker{pinentryAsker{w.config.Pinentry}}, nil
+		return []asker{pinentryAsker{speaker{program: w.config.Pinentry}}}, nil
 	}
 	return []asker{native{}}, nil
 }
@@ -84,14 +84,14 @@ func (w *Window) prepareProgram() {}
 func (w *Window) fileAskers() ([]fileAsker, error) { return []fileAsker{native{}}, nil }
 
 // pinentryAsker asks by one pinentry program (GnuPG's for Windows, pinentry-mac).
-type pinentryAsker struct{ program string }
+type pinentryAsker struct{ speaker }
 
 func (a pinentryAsker) name() string { return a.program }
 
 func (pinentryAsker) room() int { return room }
 
 func (a pinentryAsker) pin(ctx context.Context, p page) (pin *tokens.PIN, repeated bool, err error) {
-	c, err := startPinentry(ctx, a.program, "")
+	c, err := startPinentry(ctx, a.speaker)
 	if err != nil {
 		return nil, false, err
 	}
@@ -103,7 +103,7 @@ func (a pinentryAsker) pin(ctx context.Context, p page) (pin *tokens.PIN, repeat
 }
 
 func (a pinentryAsker) confirm(ctx context.Context, p page) error {
-	c, err := startPinentry(ctx, a.program, "")
+	c, err := startPinentry(ctx, a.speaker)
 	if err != nil {
 		return err
 	}
@@ -114,4 +114,4 @@ func (a pinentryAsker) confirm(ctx context.Context, p page) error {
 	return c.confirm()
 }
 
-func dieWithUs() *syscall.SysProcAttr { return nil }
+func (speaker) attributes() *syscall.SysProcAttr { return nil }

@@ -19,8 +19,3 @@ func (w *Window) ownPlaces() []string {
 	}
 	return places
 }
-
-// ownAsker asks by pero-window.
-type ownAsker struct{ pinentryAsker }
-
-func (ownAsker) room() int { return inParts }

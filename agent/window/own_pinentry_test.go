@@ -51,6 +51,15 @@ func (c client) say(t *testing.T, line string) {
 	require.NoError(t, err)
 }
 
+// sets says what pero-window takes.
+func (c client) sets(t *testing.T, lines ...string) {
+	t.Helper()
+	for _, line := range lines {
+		c.say(t, line)
+		require.Equal(t, "OK", c.line(t), line)
+	}
+}
+
 func (c client) line(t *testing.T) string {
 	t.Helper()
 	line, err := c.out.ReadString('\n')
@@ -88,8 +97,7 @@ func TestPINLeavesNoTrace(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, owner.Sys().(*syscall.Stat_t).Uid)
 
-	c.say(t, "SETREPEAT Once more:")
-	require.Equal(t, "OK", c.line(t))
+	c.sets(t, "SETOK OK", "SETCANCEL Cancel", "SETREPEAT Once more:")
 	c.say(t, "GETPIN")
 	reader(t, "ready")
 	keys(t, "type", pin)
@@ -230,10 +238,12 @@ func TestOwnWindowAsAPinentry(t *testing.T) {
 	for line, want := range map[string]string{
 		"SETDESC 50%25 of%0Ait": "OK", "setprompt PIN:": "OK", "OPTION grab": "OK", "SETTIMEOUT x": "ERR 83886360 IPC parameter error <Pinentry>",
 		"SHEET {": "ERR 83886360 IPC parameter error <Pinentry>", "NONSENSE": "ERR 83886355 Unknown IPC command <Pinentry>",
+		"CONFIRM": "ERR 83886360 IPC parameter error <Pinentry>", // its buttons would have no words
 	} {
 		c.say(t, line)
 		require.Equal(t, want, c.line(t), line)
 	}
+	c.sets(t, "SETOK OK", "SETCANCEL Cancel")
 	c.say(t, "GETPIN")
 	reader(t, "ready")
 	before := names(widgets(t))
@@ -244,18 +254,21 @@ func TestOwnWindowAsAPinentry(t *testing.T) {
 	keys(t, "key", "--delay", "100", "Escape")
 	require.Equal(t, "ERR 83886179 Operation cancelled <Pinentry>", c.line(t))
 	require.Equal(t, "OK", c.line(t))
-	c.say(t, "SETTIMEOUT 1")
-	require.Equal(t, "OK", c.line(t))
+	c.sets(t, "SETTIMEOUT 1")
 	c.say(t, "CONFIRM")
 	require.Equal(t, "ERR 83886142 Timeout <Pinentry>", c.line(t))
 	c.say(t, "BYE")
 	require.Equal(t, "OK closing connection", c.line(t))
 	require.NoError(t, c.Wait())
 
-	// Whoever asked is gone: so is the window.
+	// Whoever asked is gone before anything was shown: so is the program.
 	c = start(t)
-	c.say(t, "CONFIRM")
-	reader(t, "ready")
 	require.NoError(t, c.in.Close())
 	require.NoError(t, c.Wait())
+
+	// A line is not longer than any sheet may be.
+	c = start(t)
+	_, _ = io.WriteString(c.in, "SHEET "+strings.Repeat(" ", 1<<20)+"\n") // it may be gone before the end
+	_, err := c.out.ReadString('\n')
+	require.ErrorIs(t, err, io.EOF)
 }

@@ -18,7 +18,7 @@ const inParts = -1
 // sheet gives a prompt in parts: the same words as in a text, and every document with its whole fingerprint.
 func (w words) sheet(p tokens.Prompt, s tokens.PINState) *sheet.Sheet {
 	head := w.head(p)
-	made := &sheet.Sheet{Who: head[0], Hints: w.hints()}
+	made := &sheet.Sheet{Who: head[0], Hints: w.hints(), Withdrawal: w.withdrawal()}
 	if head = head[1:]; p.Origin != "" {
 		made.Origin = parted(head[0])
 		head = head[1:]
@@ -38,7 +38,7 @@ func (w words) sheet(p tokens.Prompt, s tokens.PINState) *sheet.Sheet {
 
 // finalSheet is the page before the last try, or before what cannot be taken back.
 func (w words) finalSheet(p tokens.Prompt, consequence string) *sheet.Sheet {
-	made := &sheet.Sheet{Act: consequence, Hints: w.hints()}
+	made := &sheet.Sheet{Act: consequence, Hints: w.hints(), Withdrawal: w.withdrawal()}
 	made.Lines, made.Notes = named(w.token(p))
 	return made
 }
@@ -60,6 +60,10 @@ func named(tail []string) (lines []sheet.Line, notes []string) {
 
 func (w words) hints() sheet.Hints {
 	return sheet.Hints{Wait: w.Say("sheet.wait"), CapsLock: w.Say("sheet.caps_lock"), Layout: w.Say("sheet.layout")}
+}
+
+func (w words) withdrawal() sheet.Withdrawal {
+	return sheet.Withdrawal{Notice: w.Say("sheet.withdrawn"), Close: w.Say("sheet.close")}
 }
 
 // everyDocument lists all of them with their whole fingerprints.

@@ -19,42 +19,41 @@ func (w *Window) Prepare() {
 // waiting is a pinentry that was started ahead of the question.
 type waiting struct {
 	mu      sync.Mutex
-	program string
+	speaker speaker
 	started chan *pinentry // gives one; nil when the start failed
 }
 
-// start starts program, once.
-func (w *waiting) start(program string) {
+// start starts s, once.
+func (w *waiting) start(s speaker) {
 	w.mu.Lock()
 	if w.started != nil {
 		w.mu.Unlock()
 		return
 	}
 	started := make(chan *pinentry, 1)
-	w.program, w.started = program, started
+	w.speaker, w.started = s, started
 	w.mu.Unlock()
-	c, err := startPinentry(context.Background(), program, "")
+	c, err := startPinentry(context.Background(), s)
 	if err != nil {
 		c = nil // the question will try again, and say it
 	}
 	started <- c
 }
 
-// take gives the pinentry that waits, from now on killed when ctx ends; nil when there is none.
-func (w *waiting) take(ctx context.Context, program string) *pinentry {
+// take gives the pinentry that waits, from now on left when ctx ends; nil when there is none.
+func (w *waiting) take(ctx context.Context, s speaker) *pinentry {
 	w.mu.Lock()
 	started := w.started
-	if started == nil || w.program != program {
+	if started == nil || w.speaker != s {
 		w.mu.Unlock()
 		return nil
 	}
-	w.program = "" // it serves one question
+	w.speaker = speaker{} // it serves one question
 	w.mu.Unlock()
 	select {
 	case c := <-started:
 		if c != nil {
-			c.ctx = ctx
-			c.unbind = context.AfterFunc(ctx, func() { _ = c.command.Process.Kill() })
+			c.bind(ctx)
 		}
 		return c
 	case <-ctx.Done():

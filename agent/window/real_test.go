@@ -103,14 +103,8 @@ func TestRealPinentryGTK(t *testing.T) {
 	person(t, "Перо: последняя попытка", "key:Escape")
 	require.Equal(t, " "+tokens.ErrCancelled.Error(), <-answer)
 
-	goesWithItsRequest(t, w)
-}
-
-// goesWithItsRequest has a PIN asked for and the asking end.
-func goesWithItsRequest(t *testing.T, w *window.Window) {
-	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	answer := askUntil(ctx, func(ctx context.Context) (string, error) { return pinOf(w.PIN(ctx, prompt("ru"), tokens.PINState{})) })
+	answer = askUntil(ctx, func(ctx context.Context) (string, error) { return pinOf(w.PIN(ctx, prompt("ru"), tokens.PINState{})) })
 	person(t, "Перо")
 	cancel()
 	require.Equal(t, " context canceled", <-answer)

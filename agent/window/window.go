@@ -25,6 +25,7 @@ type Config struct {
 	Dialog     string // absolute path of a zenity-compatible program for file dialogs; "" to find one
 	Language   string // "ru" or "en", for prompts that name none
 	PhraseFile string // where the person's own phrase lies (ReadPhrase); "" for none
+	TurnFile   string // by which pero-windows keep one at a time on the screen; "" for no such care
 }
 
 // Window asks the person who sits here.

@@ -18,13 +18,28 @@ import (
 	"github.com/perosign/pero/agent/window"
 	"github.com/perosign/pero/agent/window/pinentrytest"
 	"github.com/perosign/pero/tokens"
+	"github.com/perosign/pero/tokens/file"
 	"github.com/perosign/pero/tokens/host"
 )
 
 // The test binary asks one question on a terminal when it is started with this argument, in a process group of its own as a token-host has.
 const terminalArgument = "ask-on-the-terminal"
 
+// With this one, and the place of pero-window, it is a token-host.
+const hostArgument = "token-host-of-the-test"
+
+func serveFiles(o host.Options) (tokens.Module, host.Window, error) {
+	return file.New(o.Module.Path), window.New(window.Config{Language: o.Language}).Own(os.Args[2]), nil
+}
+
 func TestMain(m *testing.M) {
+	if len(os.Args) > 2 && os.Args[1] == hostArgument {
+		if err := host.Serve(context.Background(), os.Stdin, os.Stdout, serveFiles); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if len(os.Args) < 2 || os.Args[1] != terminalArgument {
 		os.Exit(m.Run())
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // Window asks a person. agent/window implements it. Errors: tokens.ErrCancelled, ErrTimedOut, ErrNoWindow, ErrBlocked, or
-// ctx's own when it ended: the window is gone by then.
+// ctx's own when it ended: the window takes nothing from then on, though it may stay for a while and swallow what is typed on.
 type Window interface {
 	// PIN shows the prompt and takes a PIN, or what else s.Secret says; with s.New the person chooses one and types it twice. The caller wipes it.
 	PIN(ctx context.Context, p tokens.Prompt, s tokens.PINState) (*tokens.PIN, error)

@@ -4,7 +4,10 @@ package main
 
 import (
 	"bufio"
+	"cmp"
+	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"strconv"
 	"strings"
@@ -23,7 +26,8 @@ const (
 	replyParameter    = "ERR 83886360 IPC parameter error <Pinentry>"
 )
 
-const longestLine = 64 << 20 // octets: a sheet of some hundred thousand documents
+// longestLine is what a sheet of 1000 documents needs, the most in one request: less than 1 KiB for each.
+const longestLine = 1 << 20
 
 // dialog is what one window shows.
 type dialog struct {
@@ -32,6 +36,7 @@ type dialog struct {
 	ok, cancel, block       string
 	pin                     bool // takes a PIN
 	timeout                 time.Duration
+	turn                    string // the file that the window on the screen holds locked; "" for none
 	sheet                   sheet.Sheet
 }
 
@@ -47,30 +52,40 @@ const (
 
 var replies = map[answer]string{agreed: replyOK, cancelled: replyCancelled, blocked: replyNotConfirmed, timedOut: replyTimeout}
 
-// serve speaks Assuan as pinentry does until BYE. The end of in, which is the end of whoever asks, ends an open window too. show writes
-// a PIN to the standard output itself, before it returns.
-func serve(in io.Reader, out io.Writer, show func(dialog) answer) error {
-	lines, done := make(chan string, 1), make(chan error, 2)
+// serve speaks Assuan as pinentry does until BYE, the end of ctx or the end of in: whoever asked is gone then, and show, whose ctx ends
+// too, withdraws an open window. show writes a PIN to the standard output itself, before it returns.
+func serve(ctx context.Context, in io.Reader, out io.Writer, show func(context.Context, dialog) answer) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	lines := make(chan string, 1)
 	go func() {
 		s := bufio.NewScanner(in)
 		s.Buffer(nil, longestLine)
 		for s.Scan() {
 			lines <- s.Text()
 		}
-		done <- s.Err()
+		end(cmp.Or(s.Err(), io.EOF))
 	}()
-	go func() { done <- talk(lines, out, show) }()
-	return <-done
+	if err := talk(ctx, lines, out, show); !errors.Is(err, io.EOF) {
+		return err
+	}
+	return nil
 }
 
-func talk(lines <-chan string, out io.Writer, show func(dialog) answer) error {
+func talk(ctx context.Context, lines <-chan string, out io.Writer, show func(context.Context, dialog) answer) error {
 	var d dialog
 	reply := replyOK + " Pero's window"
 	for {
 		if _, err := io.WriteString(out, reply+"\n"); err != nil {
 			return err
 		}
-		verb, argument, _ := strings.Cut(strings.TrimSuffix(<-lines, "\r"), " ")
+		var line string
+		select {
+		case line = <-lines:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		verb, argument, _ := strings.Cut(strings.TrimSuffix(line, "\r"), " ")
 		verb = strings.ToUpper(verb)
 		switch verb {
 		case "BYE":
@@ -79,8 +94,12 @@ func talk(lines <-chan string, out io.Writer, show func(dialog) answer) error {
 		case "RESET":
 			d, reply = dialog{}, replyOK
 		case "GETPIN", "CONFIRM":
+			if d.ok == "" || d.cancel == "" { // nobody could tell the buttons apart
+				reply = replyParameter
+				continue
+			}
 			d.pin = verb == "GETPIN"
-			result := show(d)
+			result := show(ctx, d)
 			if reply = replies[result]; d.pin && d.repeat != "" && result == agreed {
 				reply = "S PIN_REPEATED\n" + reply
 			}
@@ -113,7 +132,11 @@ func (d *dialog) set(verb, argument string) string {
 			return replyParameter
 		}
 		d.timeout = time.Duration(seconds) * time.Second
-	case verb != "OPTION": // the display and the language are the environment's, and a keyboard is not grabbed
+	case verb == "OPTION": // the others' display and language are the environment's, and a keyboard is not grabbed
+		if file, found := strings.CutPrefix(argument, sheet.Turn); found {
+			d.turn = unescape(file)
+		}
+	default:
 		return replyUnknown
 	}
 	return replyOK

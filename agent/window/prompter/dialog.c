@@ -3,14 +3,14 @@
 #include "_cgo_export.h"
 
 enum { COLUMNS = 96, ROWS = 14 }; /* of text: the window's width, the list's height */
+enum { CALM = 5 };                /* seconds without a keystroke after which a withdrawn window goes: the sentence is read meanwhile */
 
 static struct {
-	GtkWidget *window, *head, *body, *foot, *details, *scroller, *view, *lines, *hint, *pin[2], *ok, *cancel, *block;
-	GtkListStore *items;
-	char *unequal, *wait, *caps_lock, *layout;
-	gboolean differed, digests;
+	GtkWidget *window, *head, *body, *foot, *details, *list, *lines, *hint, *notice, *pin[2], *ok, *cancel, *block;
+	char *unequal, *wait, *caps_lock, *layout, *close;
+	gboolean differed, withdrawn;
 	int named, character, line;
-	guint timer;
+	guint calm;
 } d;
 
 static const char css[] =
@@ -19,9 +19,11 @@ static const char css[] =
 	".act { font-size: 1.1em; }"
 	".name { opacity: 0.8; }"
 	".trouble { padding: 10px 12px; border: 2px solid @warning_color; border-radius: 6px; }"
+	".trouble:disabled { border-color: @borders; }"
 	".trouble label { font-weight: bold; }"
 	".foot { border-top: 1px solid @borders; }"
-	".hint { font-size: 0.9em; }";
+	".hint { font-size: 0.9em; }"
+	".notice { font-weight: bold; }";
 
 gboolean open_display(void) {
 	if (!gtk_init_check(NULL, NULL) || !pin_memory())
@@ -42,6 +44,13 @@ static gboolean open_now(gpointer unused) {
 
 void ask_soon(void) { g_idle_add(open_now, NULL); }
 
+static gboolean withdraw_now(gpointer unused) {
+	dialog_withdraw();
+	return G_SOURCE_REMOVE;
+}
+
+void withdraw_soon(void) { g_idle_add(withdraw_now, NULL); }
+
 static void style(GtkWidget *widget, const char *class) { gtk_style_context_add_class(gtk_widget_get_style_context(widget), class); }
 
 static GtkWidget *box(int spacing, int margin) {
@@ -50,8 +59,7 @@ static GtkWidget *box(int spacing, int margin) {
 	return b;
 }
 
-/* A name that is broken into lines gets no hyphens, which it does not have. */
-static PangoAttrList *no_hyphens(void) {
+PangoAttrList *no_hyphens(void) {
 	PangoAttrList *marks = pango_attr_list_new();
 	pango_attr_list_insert(marks, pango_attr_insert_hyphens_new(FALSE));
 	return marks;
@@ -130,54 +138,9 @@ void dialog_claim(const char *text) { add_text(d.head, text, NULL); }
 void dialog_list(const char *title) {
 	GtkWidget *group = gtk_box_new(GTK_ORIENTATION_VERTICAL, 6);
 	add_text(group, title, NULL);
-	d.items = gtk_list_store_new(2, G_TYPE_STRING, G_TYPE_STRING);
-	d.scroller = gtk_scrolled_window_new(NULL, NULL);
-	g_object_set(d.scroller, "shadow-type", GTK_SHADOW_IN, "overlay-scrolling", FALSE, "can-focus", FALSE, NULL);
-	gtk_box_pack_start(GTK_BOX(group), d.scroller, TRUE, TRUE, 0);
+	d.list = list_new();
+	gtk_box_pack_start(GTK_BOX(group), d.list, TRUE, TRUE, 0);
 	gtk_box_pack_start(GTK_BOX(d.details), group, TRUE, TRUE, 0);
-}
-
-void dialog_item(const char *text, const char *digest) {
-	gtk_list_store_insert_with_values(d.items, NULL, -1, 0, text, 1, digest, -1);
-	d.digests |= *digest != 0;
-}
-
-/* list shows the items and gives its height. A row is as high as its text: nothing of a name or a digest is cut. */
-static int list(int width, int height) {
-	GtkWidget *view = d.view = gtk_tree_view_new_with_model(GTK_TREE_MODEL(d.items));
-	g_object_unref(d.items);
-	g_object_set(view, "headers-visible", FALSE, "enable-search", FALSE, "can-focus", FALSE, NULL);
-	gtk_tree_selection_set_mode(gtk_tree_view_get_selection(GTK_TREE_VIEW(view)), GTK_SELECTION_NONE);
-	GtkCellArea *area = gtk_cell_area_box_new();
-	gtk_orientable_set_orientation(GTK_ORIENTABLE(area), GTK_ORIENTATION_VERTICAL);
-	GtkTreeViewColumn *column = gtk_tree_view_column_new_with_area(area);
-	PangoAttrList *marks = no_hyphens();
-	for (int i = 0; i < (d.digests ? 2 : 1); i++) {
-		GtkCellRenderer *cell = gtk_cell_renderer_text_new();
-		g_object_set(cell, "wrap-mode", PANGO_WRAP_WORD_CHAR, "wrap-width", width, "attributes", marks, "xpad", 8, "ypad", d.digests ? 2 : 4, NULL);
-		if (i == 1)
-			g_object_set(cell, "family", "monospace", "scale", 0.85, NULL);
-		gtk_cell_area_box_pack_start(GTK_CELL_AREA_BOX(area), cell, FALSE, FALSE, FALSE);
-		gtk_tree_view_column_add_attribute(column, cell, "text", i);
-	}
-	pango_attr_list_unref(marks);
-	gtk_tree_view_append_column(GTK_TREE_VIEW(view), column);
-	gtk_container_add(GTK_CONTAINER(d.scroller), view);
-
-	/* The view itself finds its height row by row when it is shown: too late for a window that is not to change its size. */
-	GtkTreeModel *model = GTK_TREE_MODEL(d.items);
-	GtkCellAreaContext *context = gtk_cell_area_create_context(area);
-	GtkTreeIter row;
-	int all = 0, one;
-	for (gboolean more = gtk_tree_model_get_iter_first(model, &row); more && all < height; more = gtk_tree_model_iter_next(model, &row)) {
-		gtk_tree_view_column_cell_set_cell_data(column, model, &row, FALSE, FALSE);
-		gtk_cell_area_get_preferred_height_for_width(area, context, view, width + 16, NULL, &one);
-		all += one + 2;
-	}
-	g_object_unref(context);
-	all = MIN(all, height);
-	g_object_set(d.scroller, "max-content-height", all, "min-content-height", all, NULL);
-	return all;
 }
 
 void dialog_line(const char *name, const char *text) {
@@ -272,21 +235,29 @@ void dialog_hints(const char *wait, const char *caps_lock, const char *layout) {
 	d.layout = g_strdup(layout);
 }
 
+/* A screen reader speaks a notification when it comes up. */
+void dialog_withdrawal(const char *notice, const char *close) {
+	d.notice = label(notice, PANGO_WRAP_WORD_CHAR);
+	style(d.notice, "notice");
+	atk_object_set_role(gtk_widget_get_accessible(d.notice), ATK_ROLE_NOTIFICATION);
+	d.close = g_strdup(close);
+}
+
 static void keyboard_changed(GdkKeymap *keymap, gpointer unused) { dialog_refresh(); }
 
 void dialog_refresh(void) {
 	if (d.window == NULL)
 		return;
-	gboolean ready = guard_ready();
+	gboolean ready = guard_ready() && !d.withdrawn;
 	gboolean complete = d.pin[0] == NULL || gtk_entry_get_text_length(GTK_ENTRY(d.pin[0])) > 0;
 	gboolean fresh = ready && !gtk_widget_get_sensitive(d.cancel);
 	for (int i = 0; i < 2; i++)
 		if (d.pin[i] != NULL)
 			gtk_widget_set_sensitive(d.pin[i], ready);
 	gtk_widget_set_sensitive(d.ok, ready && complete);
-	gtk_widget_set_sensitive(d.cancel, ready);
-	if (d.view != NULL)
-		gtk_widget_set_can_focus(d.view, ready);
+	gtk_widget_set_sensitive(d.cancel, guard_ready());
+	if (d.list != NULL)
+		list_focusable(ready);
 	if (d.block != NULL)
 		gtk_widget_set_sensitive(d.block, ready);
 	if (fresh)
@@ -307,6 +278,12 @@ void dialog_refresh(void) {
 	g_free(layout);
 }
 
+static gboolean calm(gpointer unused) {
+	d.calm = 0;
+	dialog_end(TIMED_OUT);
+	return G_SOURCE_REMOVE;
+}
+
 /* A PIN with a hole in it would cost a try: what was typed before goes too. */
 void dialog_restarted(void) {
 	if (d.ok == NULL)
@@ -314,7 +291,30 @@ void dialog_restarted(void) {
 	for (int i = 0; i < 2; i++)
 		if (d.pin[i] != NULL && gtk_entry_get_text_length(GTK_ENTRY(d.pin[i])) > 0)
 			gtk_entry_set_text(GTK_ENTRY(d.pin[i]), "");
+	if (d.calm != 0)
+		g_source_remove(d.calm);
+	d.calm = d.withdrawn ? g_timeout_add_seconds(CALM, calm, NULL) : 0;
 	dialog_refresh();
+}
+
+static void fade(GtkWidget *part, gpointer unused) {
+	gtk_widget_set_sensitive(part, part == d.notice || gtk_widget_is_ancestor(d.cancel, part));
+}
+
+/* The person may be in the middle of a PIN, and the rest of it would go to whatever is behind this window. */
+void dialog_withdraw(void) {
+	if (d.window == NULL || d.withdrawn)
+		return;
+	d.withdrawn = TRUE;
+	guard_deafen();
+	pin_wipe();
+	gtk_widget_set_sensitive(d.head, FALSE);
+	gtk_widget_set_sensitive(d.body, FALSE);
+	gtk_container_foreach(GTK_CONTAINER(d.foot), fade, NULL);
+	if (*d.close != 0)
+		gtk_button_set_label(GTK_BUTTON(d.cancel), d.close);
+	gtk_widget_hide(d.hint);
+	gtk_widget_show(d.notice);
 }
 
 static void refused(GtkWidget *button, gpointer result) { dialog_end(GPOINTER_TO_INT(result)); }
@@ -328,23 +328,19 @@ static GtkWidget *button(GtkWidget *row, const char *text, GCallback pressed, in
 	return b;
 }
 
-static gboolean out_of_time(gpointer unused) {
-	d.timer = 0;
-	dialog_end(TIMED_OUT);
-	return G_SOURCE_REMOVE;
-}
-
-void dialog_show(const char *ok, const char *cancel, const char *block, unsigned timeout) {
+void dialog_show(const char *ok, const char *cancel, const char *block) {
 	d.hint = gtk_label_new("");
 	g_object_set(d.hint, "xalign", 0.0, "ellipsize", PANGO_ELLIPSIZE_END, NULL);
 	style(d.hint, "hint");
 	add(d.foot, d.hint);
+	gtk_widget_set_no_show_all(d.notice, TRUE);
+	add(d.foot, d.notice);
 	GtkWidget *row = gtk_button_box_new(GTK_ORIENTATION_HORIZONTAL);
 	g_object_set(row, "layout-style", GTK_BUTTONBOX_END, "spacing", 10, NULL);
 	if (*block != 0)
 		d.block = button(row, block, G_CALLBACK(refused), BLOCKED, TRUE);
-	d.cancel = button(row, *cancel != 0 ? cancel : "Cancel", G_CALLBACK(refused), CANCELLED, FALSE);
-	d.ok = button(row, *ok != 0 ? ok : "OK", G_CALLBACK(finished), 0, FALSE);
+	d.cancel = button(row, cancel, G_CALLBACK(refused), CANCELLED, FALSE);
+	d.ok = button(row, ok, G_CALLBACK(finished), 0, FALSE);
 	add(d.foot, row);
 
 	GdkMonitor *monitor = gdk_display_get_primary_monitor(gdk_display_get_default());
@@ -354,15 +350,15 @@ void dialog_show(const char *ok, const char *cancel, const char *block, unsigned
 	if (monitor != NULL)
 		gdk_monitor_get_workarea(monitor, &screen);
 	int width = MIN(COLUMNS * d.character + 60, screen.width - 40), head, foot, body;
-	int listed = d.items != NULL ? list(width - 80, ROWS * d.line) : 0;
+	int listed = d.list != NULL ? list_fill(width - 80, ROWS * d.line) : 0;
 	gtk_widget_show_all(gtk_bin_get_child(GTK_BIN(d.window)));
 	gtk_widget_get_preferred_height_for_width(d.head, width - 40, NULL, &head);
 	gtk_widget_get_preferred_height_for_width(d.foot, width - 40, NULL, &foot);
 	gtk_widget_get_preferred_height_for_width(d.details, width - 40, NULL, &body);
 	int room = MAX(5 * d.line, screen.height - head - foot - 100);
-	if (d.items != NULL && body > room) { /* rather a shorter list than one within a page that scrolls too */
+	if (d.list != NULL && body > room) { /* rather a shorter list than one within a page that scrolls too */
 		int less = MIN(body - room, MAX(0, listed - 5 * d.line));
-		g_object_set(d.scroller, "min-content-height", listed - less, "max-content-height", listed - less, NULL);
+		list_height(listed - less);
 		body -= less;
 	}
 	g_object_set(d.body, "min-content-height", MIN(body, room), NULL);
@@ -375,8 +371,6 @@ void dialog_show(const char *ok, const char *cancel, const char *block, unsigned
 	guard_watch(d.window);
 	g_signal_connect(gdk_keymap_get_for_display(gdk_display_get_default()), "state-changed", G_CALLBACK(keyboard_changed), NULL);
 	dialog_refresh();
-	if (timeout > 0)
-		d.timer = g_timeout_add_seconds(timeout, out_of_time, NULL);
 	gtk_widget_show(d.window);
 }
 
@@ -384,16 +378,19 @@ void dialog_end(int result) {
 	GtkWidget *window = d.window;
 	if (window == NULL)
 		return;
+	if (d.withdrawn)
+		result = TIMED_OUT;
 	if (result == AGREED && d.pin[0] != NULL)
 		pin_send();
 	g_signal_handlers_disconnect_by_func(gdk_keymap_get_for_display(gdk_display_get_default()), keyboard_changed, NULL);
-	if (d.timer != 0)
-		g_source_remove(d.timer);
+	if (d.calm != 0)
+		g_source_remove(d.calm);
 	guard_forget();
 	g_free(d.unequal);
 	g_free(d.wait);
 	g_free(d.caps_lock);
 	g_free(d.layout);
+	g_free(d.close);
 	memset(&d, 0, sizeof d);
 	gtk_widget_hide(window);
 	gtk_widget_destroy(window);

@@ -11,9 +11,14 @@ package main
 import "C"
 
 import (
+	"context"
 	"errors"
+	"time"
 	"unsafe"
 )
+
+// lingering is how long a window that was withdrawn may stay, whoever types into it.
+const lingering = 30 * time.Second
 
 // A window is made on GTK's thread, and asked for on another.
 var (
@@ -30,11 +35,33 @@ func openDisplay() error {
 
 func loop() { C.gtk_main() }
 
-// show opens a window and waits for what comes of it. A PIN is on the standard output then.
-func show(d dialog) answer {
+// show opens a window when it has its turn, and waits for what comes of it. A PIN is on the standard output then. When ctx ends first or the
+// time is over the window is withdrawn, and show waits until it is gone.
+func show(ctx context.Context, d dialog) answer {
+	if d.timeout > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, d.timeout)
+		defer stop()
+	}
+	defer takeTurn(ctx, d.turn)()
+	if ctx.Err() != nil {
+		return timedOut
+	}
 	asked <- d
 	C.ask_soon()
-	return <-answered
+	select {
+	case a := <-answered:
+		return a
+	case <-ctx.Done():
+	}
+	C.withdraw_soon()
+	select {
+	case a := <-answered:
+		return a
+	case <-time.After(lingering):
+		fail(errors.New("somebody types into a window that was withdrawn"))
+		return timedOut
+	}
 }
 
 //export dialogEnded
@@ -63,7 +90,7 @@ func openDialog() {
 	if len(s.List.Items) > 0 {
 		C.dialog_list(text(s.List.Title))
 		for _, i := range s.List.Items {
-			C.dialog_item(text(i.Text), text(i.Digest))
+			C.list_item(text(i.Text), text(i.Digest))
 		}
 	}
 	for _, l := range s.Lines {
@@ -78,5 +105,6 @@ func openDialog() {
 		C.dialog_pin(text(d.prompt), text(d.repeat), text(d.unequal))
 	}
 	C.dialog_hints(text(s.Hints.Wait), text(s.Hints.CapsLock), text(s.Hints.Layout))
-	C.dialog_show(text(d.ok), text(d.cancel), text(d.block), C.uint(d.timeout.Seconds()))
+	C.dialog_withdrawal(text(s.Withdrawal.Notice), text(s.Withdrawal.Close))
+	C.dialog_show(text(d.ok), text(d.cancel), text(d.block))
 }

@@ -6,7 +6,7 @@
 enum { QUIET = 700, ENTER = 1000 }; /* milliseconds */
 
 static GtkWidget *watched;
-static gboolean painted, hidden, ready, typing;
+static gboolean painted, hidden, ready, typing, deaf;
 static gint64 since; /* when the wait began, in microseconds */
 static guint timer;
 static GdkRectangle place;
@@ -33,9 +33,14 @@ static void restart(void) {
 		timer = g_timeout_add_full(G_PRIORITY_HIGH_IDLE, QUIET, quiet, NULL, NULL); /* after keystrokes that wait already */
 }
 
+void guard_deafen(void) {
+	deaf = TRUE;
+	restart();
+}
+
 static gboolean on_key(GtkWidget *window, GdkEventKey *e, gpointer unused) {
 	gboolean press = e->type == GDK_KEY_PRESS;
-	if (!ready) {
+	if (!ready || (deaf && e->keyval != GDK_KEY_Escape)) {
 		if (press)
 			restart();
 		return TRUE;
@@ -110,7 +115,7 @@ static void on_event(GdkEvent *e, gpointer unused) {
 void guard_watch(GtkWidget *window) {
 	gdk_event_handler_set(on_event, NULL, NULL);
 	watched = window;
-	painted = hidden = ready = FALSE;
+	painted = hidden = ready = deaf = FALSE;
 	gtk_widget_add_events(window, GDK_VISIBILITY_NOTIFY_MASK | GDK_STRUCTURE_MASK);
 	g_signal_connect(window, "key-press-event", G_CALLBACK(on_key), NULL);
 	g_signal_connect(window, "key-release-event", G_CALLBACK(on_key), NULL);

@@ -1,14 +1,17 @@
 //go:build linux
 
 // Program pero-window is the window in which a person is asked for a PIN or a yes. It speaks pinentry's Assuan protocol on its standard
-// input and output, and takes what a window shows also in parts (package sheet). The token-host starts it for one question.
+// input and output, and takes what a window shows also in parts (package sheet). The token-host starts it for one question, and may end before it:
+// a window that somebody may be typing into does not go with whoever asked.
 //
 // It takes nothing that was typed for another window (guard.c), and a PIN is in its own memory only, locked and wiped (pin.c).
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
+	"os/signal"
 	"runtime"
 	"strings"
 
@@ -23,8 +26,9 @@ func main() {
 	if err := openDisplay(); err != nil {
 		fail(err)
 	}
+	asked, _ := signal.NotifyContext(context.Background(), unix.SIGHUP) // whoever started it is gone, though another may hold its pipe
 	go func() {
-		if err := serve(os.Stdin, os.Stdout, show); err != nil {
+		if err := serve(asked, os.Stdin, os.Stdout, show); err != nil {
 			fail(err)
 		}
 		os.Exit(0)

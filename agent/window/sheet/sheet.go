@@ -5,17 +5,21 @@ package sheet
 // Command is the word of Assuan before a Sheet in JSON, in one line. It holds for one dialog.
 const Command = "SHEET"
 
+// Turn begins the option that names the file which the window on the screen holds locked: others wait.
+const Turn = "turn="
+
 // Sheet is one page. Every text is plain: the window takes nothing in it for markup.
 type Sheet struct {
-	Who    string   `json:"who"`    // who asks, in the person's words
-	Origin Origin   `json:"origin"` // of a site
-	Act    string   `json:"act"`    // what it asks for
-	Claims []string `json:"claims"` // what the site says of itself, labelled as such
-	List   List     `json:"list"`   // what it is about
-	Lines  []Line   `json:"lines"`  // with what
-	Notes  []string `json:"notes"`
-	Phrase string   `json:"phrase"` // the person's own
-	Hints  Hints    `json:"hints"`
+	Who        string     `json:"who"`    // who asks, in the person's words
+	Origin     Origin     `json:"origin"` // of a site
+	Act        string     `json:"act"`    // what it asks for
+	Claims     []string   `json:"claims"` // what the site says of itself, labelled as such
+	List       List       `json:"list"`   // what it is about
+	Lines      []Line     `json:"lines"`  // with what
+	Notes      []string   `json:"notes"`
+	Phrase     string     `json:"phrase"` // the person's own
+	Hints      Hints      `json:"hints"`
+	Withdrawal Withdrawal `json:"withdrawal"`
 }
 
 // Origin is a site's origin around the part that somebody owns.
@@ -48,4 +52,10 @@ type Hints struct {
 	Wait     string `json:"wait"`     // the window takes nothing yet
 	CapsLock string `json:"capsLock"` // is on
 	Layout   string `json:"layout"`   // comes before the name of the keyboard's layout
+}
+
+// Withdrawal is told when nobody asks any more while the window is there.
+type Withdrawal struct {
+	Notice string `json:"notice"`
+	Close  string `json:"close"` // the button
 }

@@ -1,8 +1,9 @@
 # What a screen reader knows of pero-window, by AT-SPI.
-#   reader.py dump           its widgets in JSON, in the order of reading
+#   reader.py dump           its visible widgets in JSON, in the order of reading
 #   reader.py ready          waits until it takes input
 #   reader.py click NAME     presses a button as a switch device does; waits for the button to be there
 #   reader.py insert TEXT    writes into the PIN's field as a program may write into any text
+#   reader.py hear           prints "listening", and then each notification that comes up
 #   reader.py listen         asks for every key, as a screen reader does for its shortcuts, and prints those it is told
 import json
 import sys
@@ -45,7 +46,7 @@ def widgets(at):
 
 def describe(w):
     states = w.get_state_set()
-    d = {"role": w.get_role_name(), "name": w.get_name(), "takes": states.contains(Atspi.StateType.SENSITIVE)}
+    d = {"role": w.get_role_name(), "name": w.get_name(), "takes": states.contains(Atspi.StateType.SENSITIVE), "visible": states.contains(Atspi.StateType.VISIBLE)}
     text = w.get_text_iface()
     if text is not None:
         d["text"] = Atspi.Text.get_text(text, 0, -1)
@@ -69,7 +70,7 @@ def find(test):
 command = sys.argv[1]
 if command == "dump":
     until("window", window)
-    print(json.dumps([describe(x) for x in widgets(window())]))
+    print(json.dumps([d for d in map(describe, widgets(window())) if d["visible"]]))
 elif command == "ready":
     until("window that takes input", lambda: find(lambda x: x.get_role() == Atspi.Role.PUSH_BUTTON and x.get_state_set().contains(Atspi.StateType.SENSITIVE)))
 elif command == "click":
@@ -81,6 +82,15 @@ elif command == "insert":
         Atspi.EditableText.insert_text(field.get_editable_text_iface(), 0, sys.argv[2], len(sys.argv[2].encode()))
     except GLib.Error as e:  # refused: that is an answer too
         print(e.message)
+elif command == "hear":
+    def came(event):
+        if event.detail1 and event.source.get_role() == Atspi.Role.NOTIFICATION:
+            print(event.source.get_name(), flush=True)
+    hearing = Atspi.EventListener.new(came)
+    hearing.register("object:state-changed:showing")
+    print("listening", flush=True)
+    GLib.timeout_add_seconds(30, Atspi.event_quit)
+    Atspi.event_main()
 elif command == "listen":
     listener = Atspi.DeviceListener.new(lambda key, *_: print(key.event_string, flush=True))
     for shift in (0, 1):
