@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
+
+	"github.com/perosign/pero/agent/window/sheet"
 )
 
 // site gives the part of an origin that somebody owns ("portal.example" of "https://sign.portal.example:8443") for the first line of a
@@ -17,17 +19,36 @@ func site(origin string) string {
 	if err != nil || u.Hostname() == "" {
 		return plain(origin, longestSite)
 	}
-	host := strings.ToLower(u.Hostname())
-	owned := host
-	if _, err := netip.ParseAddr(host); err == nil || host == "localhost" {
-		owned = u.Host // of a loopback address only the port tells who it is
-	} else if registrable, err := publicsuffix.EffectiveTLDPlusOne(host); err == nil {
-		owned = registrable
+	name := owned(u)
+	if shown, err := idna.ToUnicode(name); err == nil && ofOneScript(shown) {
+		name = shown
 	}
-	if shown, err := idna.ToUnicode(owned); err == nil && ofOneScript(shown) {
-		owned = shown
+	return keepEnd(plain(name, len(name)+64))
+}
+
+// parted finds that part in a written origin.
+func parted(origin string) sheet.Origin {
+	whole := sheet.Origin{Owned: origin}
+	u, err := url.Parse(origin)
+	if err != nil || u.Hostname() == "" {
+		return whole
 	}
-	return keepEnd(plain(owned, len(owned)+64))
+	name := owned(u)
+	at := strings.LastIndex(origin, name)
+	if at < 0 {
+		return whole
+	}
+	return sheet.Origin{Before: origin[:at], Owned: name, After: origin[at+len(name):]}
+}
+
+// owned is the registrable name of a host. Where there is none, only host and port together tell who it is.
+func owned(u *url.URL) string {
+	if _, err := netip.ParseAddr(u.Hostname()); err != nil {
+		if registrable, err := publicsuffix.EffectiveTLDPlusOne(u.Hostname()); err == nil {
+			return registrable
+		}
+	}
+	return u.Host
 }
 
 const longestSite = 72

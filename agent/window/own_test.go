@@ -234,7 +234,7 @@ func TestKeysForAnotherWindow(t *testing.T) {
 				return
 			}
 			require.Empty(t, find(t, widgets(t), "password text", "").Text)
-			keys(t, "type", "--delay", "20", "12%34 Пароль ё漢")
+			keys(t, "type", "--delay", "100", "12%34 Пароль ё漢")
 			require.Equal(t, "12%34 Пароль ё漢 <nil>", pressed(answer, "Return"))
 		})
 	}

@@ -1,12 +1,8 @@
 package window
 
 import (
-	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
-
-	"golang.org/x/net/publicsuffix"
 
 	"github.com/perosign/pero/agent/window/sheet"
 	"github.com/perosign/pero/tokens"
@@ -73,24 +69,4 @@ func (w words) everyDocument(documents []tokens.PromptDocument) section {
 		list.items = append(list.items, w.document(i, d, true))
 	}
 	return list
-}
-
-// parted finds in a written origin the part that somebody owns: a registrable name, or the whole of a host that has none, with its port.
-func parted(origin string) sheet.Origin {
-	whole := sheet.Origin{Owned: origin}
-	u, err := url.Parse(origin)
-	if err != nil || u.Hostname() == "" {
-		return whole
-	}
-	owned := u.Host
-	if _, err := netip.ParseAddr(u.Hostname()); err != nil {
-		if registrable, err := publicsuffix.EffectiveTLDPlusOne(u.Hostname()); err == nil {
-			owned = registrable
-		}
-	}
-	at := strings.LastIndex(origin, owned)
-	if at < 0 {
-		return whole
-	}
-	return sheet.Origin{Before: origin[:at], Owned: owned, After: origin[at+len(owned):]}
 }

@@ -93,7 +93,8 @@ func (s *Store) Objects(ctx context.Context, id tokens.ID) ([]tokens.Key, []toke
 	return keys, certificates, c.shape(d.done())
 }
 
-// Open asks the person and logs in, in a child of its own. When ctx ends meanwhile the window closes and the child with it.
+// Open asks the person and logs in, in a child of its own. When ctx ends meanwhile the window takes nothing from then
+// on, and the child ends.
 func (s *Store) Open(ctx context.Context, id tokens.ID, p tokens.Prompt) (tokens.Session, error) {
 	c, err := s.act()
 	if err != nil {
