@@ -44,8 +44,8 @@ type KeyStore interface {
 	// Import writes them by a session that the same Module's Login gave, sensitive and not extractable, and proves each key by a signature.
 	// What cannot be finished is taken away again. ErrExists when a key is on the token already, ErrUnsupported when it takes none.
 	Import(ctx context.Context, s Session) error
-	// Certificates gives those of the keys, in DER, without their issuers.
-	Certificates() [][]byte
+	// Contents tells how many keys there are, and gives their own certificates, in DER.
+	Contents() (keys int, certificates [][]byte)
 	// Wipe overwrites the private keys.
 	Wipe()
 }

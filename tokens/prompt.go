@@ -40,6 +40,7 @@ type Prompt struct {
 	Hold      time.Duration // how long the login stays for the step that follows; 0 when it ends with this act
 	Name      string        // that the token will have, for ActInitialize
 	Lost      []PromptLoss  // what will be deleted, for ActInitialize and ActDelete
+	Keys      int           // how many keys come to the token, for ActImport
 	PINs      int           // how many times the PIN will be asked (CKA_ALWAYS_AUTHENTICATE); 0 or 1: once
 }
 

@@ -20,6 +20,7 @@ const (
 	leaveTime    = time.Hour
 	firstPause   = 5 * time.Minute
 	longPause    = time.Hour
+	grudge       = 24 * time.Hour // after which refusals are forgotten: six in a life are no campaign
 )
 
 // line lets one window be open at a time, and few sites wait behind it, each in one place however many of its pages ask. The places
@@ -45,6 +46,7 @@ type spot struct {
 type patience struct {
 	refusals int
 	pauses   int
+	refused  time.Time   // when the last of them was
 	left     []time.Time // when its pages left an open window
 	until    time.Time
 }
@@ -148,7 +150,11 @@ func (l *line) leave() {
 	p := l.waiting[0]
 	l.waiting = l.waiting[1:]
 	p.requests[0] <- nil
-	if p.requests = p.requests[1:]; len(p.requests) > 0 {
+	switch p.requests = p.requests[1:]; {
+	case len(p.requests) == 0:
+	case p.origin == "":
+		l.waiting = slices.Insert(l.waiting, 0, p)
+	default:
 		l.waiting = append(l.waiting, p)
 	}
 }
@@ -175,6 +181,11 @@ func (l *line) note(origin string, err error) {
 	}
 	l.dismiss(origin, fmt.Errorf("refused together with the one before it: %w", tokens.ErrCancelled))
 	p := l.patience(origin)
+	now := l.now()
+	if now.Sub(p.refused) >= grudge {
+		p.refusals, p.pauses = 0, 0
+	}
+	p.refused = now
 	if p.refusals++; p.refusals < freeRefusals {
 		return
 	}
@@ -186,7 +197,7 @@ func (l *line) note(origin string, err error) {
 		delete(l.origins, origin) // whom the person unblocks begins anew
 		return
 	}
-	p.refusals, p.until = 0, l.now().Add(pause)
+	p.refusals, p.until = 0, now.Add(pause)
 }
 
 // noteLeave counts the open windows that pages left. That is no refusal, so that it blocks nobody.

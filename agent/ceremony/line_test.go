@@ -66,17 +66,21 @@ func TestOneWindowAndAShortLine(t *testing.T) {
 	_, err := h.sites.Grant(newcomer.Origin)
 	require.NoError(t, err)
 	refused(t, api.Busy, sign(t.Context(), newcomer))
-	go func() { results <- sign(t.Context(), own) }()
-	h.inLine(placeLength + 3)
+	for i := range 2 {
+		go func() { results <- sign(t.Context(), own) }()
+		h.inLine(placeLength + 3 + i)
+	}
 	require.Equal(t, before+1, h.window.count(), "one window at a time")
-	second := "nobody"
-	h.window.do(func(context.Context) error { second = h.window.last().Origin; return nil })
+	var next []string
+	for range 2 {
+		h.window.do(func(context.Context) error { next = append(next, h.window.last().Origin); return nil })
+	}
 	close(closeIt)
-	for range placeLength + 4 {
+	for range placeLength + 5 {
 		require.NoError(t, <-results)
 	}
-	require.Empty(t, second, "the person is not kept out, and does not wait for sites")
-	require.Equal(t, before+placeLength+4, h.window.count())
+	require.Equal(t, []string{"", ""}, next, "the person is not kept out, and does not wait for sites")
+	require.Equal(t, before+placeLength+5, h.window.count())
 }
 
 func TestOneNoRefusesAllThatWait(t *testing.T) {
@@ -120,6 +124,8 @@ func TestRefusalsMakeASiteWait(t *testing.T) {
 	}
 	refuse()
 	require.NoError(t, sign(page), "agreeing forgives")
+	refuse()
+	h.skip += grudge // and so does a day
 	for _, pause := range []time.Duration{5 * time.Minute, time.Hour} {
 		refuse()
 		refuse()
@@ -261,4 +267,17 @@ func TestBlockedWhileTheWindowIsOpen(t *testing.T) {
 	refused(t, api.AccessBlocked, <-results)
 	refused(t, api.AccessBlocked, <-results)
 	require.Equal(t, shown, h.window.count(), "no window for the one that stood in line")
+}
+
+// A question that nobody answers does not keep the only place at the window.
+func TestNobodyAnswersForASite(t *testing.T) {
+	h := newHouse(t, t.TempDir())
+	h.answering = 100 * time.Millisecond
+	h.window.do(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+	_, err := h.RequestAccess(t.Context(), newcomer, api.AccessParams{})
+	refused(t, api.TimedOut, err)
+	list := h.decisions()
+	require.Equal(t, journal.None, list[len(list)-1].Decision)
+	_, err = h.RequestAccess(t.Context(), newcomer, api.AccessParams{})
+	require.NoError(t, err)
 }

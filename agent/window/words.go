@@ -168,6 +168,9 @@ func (w words) tail(p tokens.Prompt, s tokens.PINState) []string {
 		}
 		lines = append(lines, w.Say("window.until", locale.Values{"Date": p.NotAfter.In(w.zone).Format(layout)}))
 	}
+	if p.Keys > 0 {
+		lines = append(lines, w.Say("window.keys", locale.Values{"Count": p.Keys}))
+	}
 	if p.Token.ID != "" || p.Token.Label != "" {
 		lines = append(lines, w.token(p)...)
 	}

@@ -55,16 +55,11 @@ type answer struct {
 	err  error
 }
 
-// unanswered is err with what is not known: nobody will tell.
+// unanswered is err with what is not known and the secrets that the token refused, or may have: nobody will tell.
 func (w *call) unanswered(err error) error {
 	if w.acts {
 		err = fmt.Errorf("%w: %w", err, tokens.ErrOutcomeUnknown)
 	}
-	return w.spent(err)
-}
-
-// spent is err with the secrets that the token refused, or may have.
-func (w *call) spent(err error) error {
 	if w.logins > 0 {
 		return &tokens.Refused{Times: w.logins, Err: err}
 	}
@@ -151,9 +146,6 @@ func (c *child) take(number uint32, k kind, body []byte) error {
 		err, malformed := decodeFailure(body)
 		if malformed != nil {
 			return malformed
-		}
-		if errors.Is(err, tokens.ErrOutcomeUnknown) {
-			err = w.spent(err)
 		}
 		delete(c.calls, number)
 		w.answer <- answer{err: err}

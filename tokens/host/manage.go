@@ -120,7 +120,7 @@ func (a *attended) Import(ctx context.Context, id tokens.ID, p tokens.Prompt) er
 		return err
 	}
 	defer keys.Wipe()
-	ofKeys(keys.Certificates(), &p)
+	ofKeys(keys, &p)
 	s, err := a.Open(ctx, id, p)
 	if err != nil {
 		return err
@@ -128,8 +128,10 @@ func (a *attended) Import(ctx context.Context, id tokens.ID, p tokens.Prompt) er
 	return errors.Join(keys.Import(ctx, s.(*session).Session), s.Close())
 }
 
-// ofKeys has the window say whose keys they are.
-func ofKeys(certificates [][]byte, p *tokens.Prompt) {
+// ofKeys has the window say whose keys they are, and how many: not each needs a certificate.
+func ofKeys(keys tokens.KeyStore, p *tokens.Prompt) {
+	count, certificates := keys.Contents()
+	p.Keys = count
 	var holders, issuers []string
 	for _, der := range certificates {
 		if c, err := x509.ParseCertificate(der); err == nil {
@@ -173,11 +175,11 @@ func (a *attended) set(ctx context.Context, p tokens.Prompt, n *newPIN, proven b
 			return err
 		}
 		now, gone := a.token(ctx, p.Token.ID)
+		if !proven && (gone != nil || p.Act == tokens.ActResetPIN) || worse(p.Token.State, now.State) || worse(p.Token.ResetState, now.ResetState) {
+			return &tokens.Refused{Times: 1, Err: errors.Join(err, gone)}
+		}
 		if gone != nil {
 			return errors.Join(err, gone)
-		}
-		if worse(p.Token.State, now.State) || worse(p.Token.ResetState, now.ResetState) || !proven && p.Act == tokens.ActResetPIN {
-			return &tokens.Refused{Times: 1, Err: err}
 		}
 		n.wipe()
 		if n.refused++; n.refused == shortPINs || p.Token.PINPad || !proven {

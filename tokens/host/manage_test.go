@@ -350,6 +350,7 @@ func TestImportAsksForThreeThings(t *testing.T) {
 	asked := b.person.shown[3].prompt
 	require.Equal(t, []string{"Test token", "Maria Ivanova", "Test CA"}, []string{asked.Token.Label, asked.Holder, asked.Issuer}, "the PIN is asked for these keys")
 	require.False(t, asked.NotAfter.IsZero())
+	require.Equal(t, 1, asked.Keys)
 	require.Equal(t, 2, b.calls("C_Login"))
 	keys, _, err := b.store.(tokens.Store).Objects(t.Context(), b.token().ID)
 	require.NoError(t, err)

@@ -2,6 +2,7 @@ package host
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"runtime"
 	"strings"
@@ -47,12 +48,15 @@ func cutNetwork() error {
 		return err
 	}
 	set := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
-	_, _, code := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&set)))
+	unsynchronized, _, code := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&set)))
 	if errors.Is(code, unix.ENOSYS) || errors.Is(code, unix.EINVAL) {
 		return nil
 	}
 	if code != 0 {
 		return code
+	}
+	if unsynchronized != 0 {
+		return fmt.Errorf("thread %d did not take the filter", unsynchronized)
 	}
 	return nil
 }

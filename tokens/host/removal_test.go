@@ -1,6 +1,8 @@
 package host
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -66,4 +68,43 @@ func TestListingWaitsForTheFirstPause(t *testing.T) {
 	list, err := h.Tokens(t.Context())
 	require.NoError(t, err)
 	require.Len(t, list, 1)
+}
+
+// A page that leaves while a slow card is read costs its library nothing: what the library still says of that request is nobody's.
+func TestLeavingASlowList(t *testing.T) {
+	h := newHurt(t, limits{}, "many 20")
+	all, err := h.Tokens(t.Context())
+	require.NoError(t, err)
+	testmodule.Control(t, h.library, "many 20", "slow C_GetAttributeValue 150")
+	ctx, leave := context.WithCancel(t.Context())
+	time.AfterFunc(1500*time.Millisecond, leave)
+	_, _, err = h.Objects(ctx, all[0].ID)
+	require.ErrorIs(t, err, context.Canceled)
+	reads := func() int { return testmodule.Calls(t, h.library, "C_GetAttributeValue") }
+	for before := -1; reads() != before; time.Sleep(time.Second) { // the library goes on with the object it is at
+		before = reads()
+	}
+	testmodule.Control(t, h.library, "many 20")
+	_, _, err = h.Objects(t.Context(), all[0].ID)
+	require.NoError(t, err)
+	require.Zero(t, h.crashes())
+}
+
+// A PIN that the card took is no wrong one, whatever becomes of the signature after it.
+func TestCardPulledOutAfterThePINOfASignature(t *testing.T) {
+	h := newHurt(t, limits{}, "always 1")
+	all, err := h.Tokens(t.Context())
+	require.NoError(t, err)
+	s, err := h.Open(t.Context(), all[0].ID, tokens.Prompt{Act: tokens.ActSign, Language: "en"})
+	require.NoError(t, err)
+	defer s.Close()
+	for range 2 { // the PIN of the first is the login's
+		_, err = s.Sign(t.Context(), "01", SHA256ECDSA, make([]byte, 32))
+		require.NoError(t, err)
+	}
+	testmodule.Control(t, h.library, "always 1", "fail C_Sign 0x32")
+	_, err = s.Sign(t.Context(), "01", SHA256ECDSA, make([]byte, 32))
+	require.ErrorIs(t, err, tokens.ErrRemoved)
+	require.ErrorIs(t, err, tokens.ErrOutcomeUnknown)
+	require.False(t, errors.As(err, new(*tokens.Refused)), "%v", err)
 }

@@ -125,14 +125,22 @@ func seldom(while time.Duration, f func()) func() {
 }
 
 func (c *server) answer(ctx context.Context, number uint32, k kind, body []byte) {
+	tell := func(k kind, body []byte) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.cancel[number] == nil { // answered; a library goes on for a while with what was cancelled
+			return
+		}
+		_ = c.out.write(number, k, body)
+	}
 	waiting := func(person bool) {
 		var e encoder
 		e.truth(person)
-		_ = c.out.write(number, kindWaiting, e.b)
+		tell(kindWaiting, e.b)
 	}
 	ctx = withPerson(ctx, waiting)
 	ctx = withLogin(ctx, func() {
-		_ = c.out.write(number, kindLogin, nil)
+		tell(kindLogin, nil)
 		c.out.flush() // the library may end this process the next moment
 	})
 	if k == kindTokens || k == kindObjects {

@@ -72,7 +72,11 @@ func (s *session) Sign(ctx context.Context, key tokens.KeyID, alg tokens.Algorit
 		if err != nil && refused != nil {
 			s.person.Lock()
 			defer s.person.Unlock()
-			err = &tokens.Refused{Times: s.wrong, Err: err}
+			times := s.wrong
+			if r := (*tokens.Refused)(nil); errors.As(err, &r) { // the last one had no answer
+				times += r.Times
+			}
+			err = &tokens.Refused{Times: times, Err: err}
 		}
 	}()
 	for {

@@ -64,15 +64,20 @@ func failed(what string, err error) error {
 	if errors.As(err, &code) {
 		err = fmt.Errorf("%w: %w", err, cmp.Or(meanings[code], tokens.ErrModuleFailed))
 	}
-	if errors.Is(err, tokens.ErrRemoved) && errors.As(err, new(begun)) {
-		err = fmt.Errorf("%w: %w", err, tokens.ErrOutcomeUnknown)
+	if b := (begun{}); errors.Is(err, tokens.ErrRemoved) && errors.As(err, &b) {
+		if err = fmt.Errorf("%w: %w", err, tokens.ErrOutcomeUnknown); b.secret {
+			err = &tokens.Refused{Times: 1, Err: err}
+		}
 	}
 	return fmt.Errorf("%s: %w", what, err)
 }
 
 // begun is an error after the token itself was told to take a PIN, to sign, or to make or write something: when it was pulled out meanwhile, nobody knows
 // whether it did.
-type begun struct{ error }
+type begun struct {
+	error
+	secret bool // it was a PIN
+}
 
 func (b begun) Unwrap() error { return b.error }
 
@@ -81,7 +86,15 @@ func whenBegun(err error) error {
 	if err == nil {
 		return nil
 	}
-	return begun{err}
+	return begun{err, false}
+}
+
+// whenPut is the error of what a PIN was put to.
+func whenPut(err error) error {
+	if err == nil {
+		return nil
+	}
+	return begun{err, true}
 }
 
 // gone reports whether err carries a return value that says that the token is not there any more.

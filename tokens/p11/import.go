@@ -43,14 +43,14 @@ func (m *Module) OpenKeyStore(_ context.Context, path string, password *tokens.P
 	return &keyStore{store}, nil
 }
 
-// Certificates implements tokens.KeyStore.
-func (k *keyStore) Certificates() (list [][]byte) {
+// Contents implements tokens.KeyStore.
+func (k *keyStore) Contents() (keys int, certificates [][]byte) {
 	for _, c := range k.store.Certificates {
 		if f, err := parseFields(c.DER); err == nil && k.held(f.public) {
-			list = append(list, c.DER)
+			certificates = append(certificates, c.DER)
 		}
 	}
-	return list
+	return len(k.store.Keys), certificates
 }
 
 // Wipe implements tokens.KeyStore.

@@ -115,12 +115,12 @@ func (m *Module) login(id tokens.ID, pin *tokens.PIN, again func(context.Context
 // login is C_Login; a nil pin is a PIN pad's NULL_PTR (v2.40, section 5.6, "C_Login").
 func login(ctx *pkcs11.Ctx, h pkcs11.SessionHandle, user uint, pin *tokens.PIN) error {
 	if pin == nil {
-		return whenBegun(ctx.Login(h, user, ""))
+		return whenPut(ctx.Login(h, user, ""))
 	}
 	// miekg/pkcs11 takes a string. This one lies over the PIN's own locked memory, so that none is made on Go's heap where nobody can
 	// wipe it; it does not outlive the call. (Below, miekg hands the module a C copy and frees it unwiped: one more reason that the
 	// process of a login ends with it.)
 	defer runtime.KeepAlive(pin) // its memory goes when nobody holds it
 	octets := pin.Bytes()
-	return whenBegun(ctx.Login(h, user, unsafe.String(unsafe.SliceData(octets), len(octets))))
+	return whenPut(ctx.Login(h, user, unsafe.String(unsafe.SliceData(octets), len(octets))))
 }

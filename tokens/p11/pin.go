@@ -74,7 +74,7 @@ func (m *Module) Initialize(ctx context.Context, id tokens.ID, so *tokens.PIN, l
 		}
 		now, ok := m.read(ctx, at.number)
 		if !ok {
-			return whenBegun(tokens.ErrRemoved)
+			return whenPut(tokens.ErrRemoved)
 		}
 		made = now.token
 		return nil

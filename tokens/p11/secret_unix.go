@@ -49,5 +49,5 @@ func (m *Module) call(name string, arguments ...uintptr) error {
 	if code == pkcs11.CKR_OK {
 		return nil
 	}
-	return whenBegun(pkcs11.Error(code))
+	return whenPut(pkcs11.Error(code))
 }

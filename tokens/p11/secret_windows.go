@@ -18,7 +18,7 @@ func (m *Module) call(name string, arguments ...uintptr) error {
 		return pkcs11.Error(pkcs11.CKR_FUNCTION_NOT_SUPPORTED)
 	}
 	if code, _, _ := syscall.SyscallN(f, arguments...); uint32(code) != pkcs11.CKR_OK {
-		return whenBegun(pkcs11.Error(uint32(code)))
+		return whenPut(pkcs11.Error(uint32(code)))
 	}
 	return nil
 }
