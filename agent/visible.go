@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"strings"
-	"unicode"
 	"unicode/utf16"
 
 	"github.com/perosign/pero/agent/names"
@@ -28,7 +27,7 @@ func escaped(line string) string {
 	var b strings.Builder
 	for _, r := range line {
 		switch {
-		case r == '\n' || r == ' ' || unicode.IsGraphic(r) && !unicode.IsSpace(r):
+		case r == '\n' || names.Seen(r):
 			b.WriteRune(r)
 		default:
 			for _, u := range utf16.Encode([]rune{r}) {

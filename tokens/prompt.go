@@ -1,6 +1,10 @@
 package tokens
 
-import "time"
+import (
+	"context"
+	"fmt"
+	"time"
+)
 
 // Act is what a person is asked to agree to.
 type Act string
@@ -62,3 +66,17 @@ type PromptLoss struct {
 
 // PromptField is one line of a subject: the protocol's member name and its value.
 type PromptField struct{ Name, Value string }
+
+// PersonTime is how long one window waits for the person.
+const PersonTime = 5 * time.Minute
+
+// WaitForPerson has ask wait for an answer for so long at most. ErrTimedOut when there was none; the end of ctx is ctx's own error.
+func WaitForPerson(ctx context.Context, limit time.Duration, ask func(context.Context) error) error {
+	limited, stop := context.WithTimeout(ctx, limit)
+	defer stop()
+	err := ask(limited)
+	if err != nil && ctx.Err() == nil && limited.Err() != nil {
+		return fmt.Errorf("%w: %w", ErrTimedOut, err)
+	}
+	return err
+}

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -89,7 +88,7 @@ func New(c Config) *Agent {
 	a := &Agent{
 		stores: c.Stores, sites: c.Sites, journal: c.Journal, status: c.Status, ask: c.Ask,
 		version: c.Version, words: locale.For(c.Language), log: c.Log, now: c.Now,
-		working: map[string]chan struct{}{}, rawDigests: c.RawDigests, answering: 5 * time.Minute,
+		working: map[string]chan struct{}{}, rawDigests: c.RawDigests, answering: tokens.PersonTime,
 	}
 	a.lang = a.words.Language
 	if a.log == nil {
@@ -175,7 +174,9 @@ func (a *Agent) RequestAccess(ctx context.Context, c api.Caller, p api.AccessPar
 			return tokens.ErrBlocked
 		}
 		api.Report(ctx, api.Progress{Step: api.StepConsent})
-		err = a.confirm(ctx, tokens.Prompt{Act: tokens.ActAccess, Origin: c.Origin, Purpose: p.Purpose, Language: a.lang})
+		err = tokens.WaitForPerson(ctx, a.answering, func(ctx context.Context) error { // nobody else can be asked meanwhile
+			return a.ask.Confirm(ctx, tokens.Prompt{Act: tokens.ActAccess, Origin: c.Origin, Purpose: p.Purpose, Language: a.lang}, tokens.PINState{})
+		})
 		if errors.Is(err, tokens.ErrBlocked) { // it holds before the next one in line has its turn
 			kept = a.sites.Block(c.Origin)
 		}
@@ -224,17 +225,6 @@ func (a *Agent) lockOut(origin string) error {
 		a.log.Warn("enter a block in the journal", "origin", origin, "error", err)
 	}
 	return nil
-}
-
-// confirm asks the person, who has as long for it as for any window: nobody else can be asked meanwhile.
-func (a *Agent) confirm(ctx context.Context, p tokens.Prompt) error {
-	limited, stop := context.WithTimeout(ctx, a.answering)
-	defer stop()
-	err := a.ask.Confirm(limited, p, tokens.PINState{})
-	if err != nil && ctx.Err() == nil && limited.Err() != nil {
-		return fmt.Errorf("%w: %w", tokens.ErrTimedOut, err)
-	}
-	return err
 }
 
 // decide writes down how an act ended, if it came as far as the person. The answer waits for it: nothing leaves that is not on record.

@@ -42,8 +42,7 @@ func (g *guard) attempt(origin string, token tokens.ID, act tokens.Act, do func(
 		return err
 	}
 	err := do()
-	if r := (*tokens.Refused)(nil); errors.As(err, &r) {
-		g.spent(origin, token, act, err)
+	if g.spent(origin, token, act, err) > 0 {
 		return counted{err}
 	}
 	return err

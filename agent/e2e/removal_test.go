@@ -53,6 +53,19 @@ func (b *table) certificate(t *testing.T, label string) api.Certificate {
 	return api.Certificate{}
 }
 
+// signing asks for a signature and returns when its window is open. The PIN is typed when the file gate is there.
+func (b *table) signing(t *testing.T, certificate, gate string) <-chan error {
+	t.Helper()
+	b.answer("after " + gate + " pin " + piv.PIN)
+	result := make(chan error, 1)
+	go func() {
+		_, err := sign(context.Background(), b.page, certificate)
+		result <- err
+	}()
+	require.Eventually(t, func() bool { return len(b.asked()) == 1 }, patience, tick)
+	return result
+}
+
 // works tells that all is well again, without the agent having been started anew.
 func (b *table) works(t *testing.T, card *piv.Card, label string) {
 	t.Helper()
@@ -159,13 +172,7 @@ func TestCardSwapped(t *testing.T) {
 	b := newTable(t)
 	first, second := piv.New("Ivanov Ivan"), piv.New("Ivanov Ivan")
 	inserted, c := b.insert(t, 0, first, "Ivanov Ivan")
-	b.answer("after " + b.home + "/swapped pin " + piv.PIN)
-	result := make(chan error, 1)
-	go func() {
-		_, err := sign(context.Background(), b.page, c.ID)
-		result <- err
-	}()
-	require.Eventually(t, func() bool { return len(b.asked()) == 1 }, patience, tick)
+	result := b.signing(t, c.ID, b.home+"/swapped")
 	b.readers.Remove(t, 0, inserted)
 	b.readers.Insert(t, 0, second)
 	touch(t, b.home+"/swapped")
@@ -214,13 +221,7 @@ func TestReaderReplugged(t *testing.T) {
 	b := newTable(t)
 	card := piv.New("Ivanov Ivan")
 	_, c := b.insert(t, 0, card, "Ivanov Ivan")
-	b.answer("after " + b.home + "/unplugged pin " + piv.PIN)
-	result := make(chan error, 1)
-	go func() {
-		_, err := sign(context.Background(), b.page, c.ID)
-		result <- err
-	}()
-	require.Eventually(t, func() bool { return len(b.asked()) == 1 }, patience, tick)
+	result := b.signing(t, c.ID, b.home+"/unplugged")
 	b.readers.Unplug()
 	touch(t, b.home+"/unplugged")
 	err := <-result
@@ -324,13 +325,7 @@ func TestCardInATransactionBeforeTheLogin(t *testing.T) {
 	b := newTable(t)
 	card := piv.New("Ivanov Ivan")
 	_, c := b.insert(t, 0, card, "Ivanov Ivan")
-	b.answer("after " + b.home + "/held pin " + piv.PIN)
-	result := make(chan error, 1)
-	go func() {
-		_, err := sign(context.Background(), b.page, c.ID)
-		result <- err
-	}()
-	require.Eventually(t, func() bool { return len(b.asked()) == 1 }, patience, tick)
+	result := b.signing(t, c.ID, b.home+"/held")
 	letGo := b.readers.Hold(t, 0, false)
 	touch(t, b.home+"/held")
 	list, err := b.page.Tokens(t.Context(), me)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -86,7 +85,7 @@ func Check(name, value string) error {
 		return wrong(TooLong)
 	}
 	for _, r := range value {
-		if r != ' ' && (!unicode.IsGraphic(r) || unicode.IsSpace(r) && r != '\u00a0') || r == utf8.RuneError {
+		if !Seen(r) && r != '\u00a0' || r == utf8.RuneError {
 			return wrong(Characters)
 		}
 	}

@@ -77,6 +77,9 @@ func (n Name) String() string {
 	return strings.Join(parts, ", ")
 }
 
+// Seen tells whether a character can be seen on a screen for what it is.
+func Seen(r rune) bool { return r == ' ' || unicode.IsGraphic(r) && !unicode.IsSpace(r) }
+
 // Visible gives s with everything that is not seen on a screen written as \u{...}. A value that holds one of the special characters, or
 // starts or ends in a space, is put into quotation marks.
 func Visible(s, special string) string {
@@ -87,7 +90,7 @@ func Visible(s, special string) string {
 		case quote && (r == '"' || r == '\\'):
 			b.WriteByte('\\')
 			b.WriteRune(r)
-		case r == ' ' || unicode.IsGraphic(r) && !unicode.IsSpace(r):
+		case Seen(r):
 			b.WriteRune(r)
 		default:
 			fmt.Fprintf(&b, "\\u{%x}", r)

@@ -19,13 +19,10 @@ const (
 	takenNames = 3 // names of files that are there already
 )
 
-// personTime is how long one window waits for the person.
-const personTime = 5 * time.Minute
-
 // Attended makes a Store of a module in this process: the PIN loop beside the login. It is a tokens.Archive too when m is a
 // tokens.FileModule.
 func Attended(m tokens.Module, w Window) tokens.Store {
-	a := &attended{Module: m, window: patient{w, personTime}}
+	a := &attended{Module: m, window: patient{w, tokens.PersonTime}}
 	if f, ok := m.(tokens.FileModule); ok {
 		return &attendedFiles{a, f}
 	}
@@ -133,12 +130,16 @@ func (a *attended) attempt(ctx context.Context, id tokens.ID, p tokens.Prompt, s
 		}
 		err = use(pin, p)
 		pin.Wipe()
+		counted := (*tokens.Refused)(nil)
+		if errors.As(err, &counted) {
+			wrong += counted.Times
+			err = counted.Err
+		}
 		if errors.Is(err, tokens.ErrNoToken) { // it was there before the window
 			err = fmt.Errorf("%v: %w", err, tokens.ErrRemoved)
 		}
-		if r := (*tokens.Refused)(nil); errors.As(err, &r) {
-			wrong += r.Times
-			return r.Err
+		if counted != nil {
+			return err
 		}
 		if !errors.Is(err, tokens.ErrPINIncorrect) && !errors.Is(err, tokens.ErrPUKIncorrect) {
 			return err
@@ -346,15 +347,9 @@ func (w patient) OpenFile(ctx context.Context, p tokens.Prompt) (path string, er
 }
 
 func (w patient) wait(ctx context.Context, ask func(context.Context) error) error {
-	limited, stop := context.WithTimeout(ctx, w.limit)
-	defer stop()
 	personBusy(ctx, true)
-	err := ask(limited)
-	personBusy(ctx, false)
-	if err != nil && ctx.Err() == nil && limited.Err() != nil {
-		return fmt.Errorf("%w: %w", tokens.ErrTimedOut, err)
-	}
-	return err
+	defer personBusy(ctx, false)
+	return tokens.WaitForPerson(ctx, w.limit, ask)
 }
 
 type busyKey struct{}

@@ -69,13 +69,6 @@ func (w *call) unanswered(err error) error {
 // mostWindows is how many windows one call may open, and logins it may make: a library in the child must not keep the only place at the window for ever.
 const mostWindows = 64
 
-func earlier(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
 // start runs a child.
 func start(o Options, crashed func(error), ended func()) (*child, error) {
 	c := &child{limits: o.limits, log: o.Log, command: exec.Command(o.Command[0], o.Command[1:]...),
@@ -169,7 +162,9 @@ func (c *child) take(number uint32, k kind, body []byte) error {
 			w.acts = false                                              // a window follows the token's word on what was put to it before
 			deadline = time.Now().Add(c.limits.person + c.limits.login) // the child ends its window by itself; this is for one that does not
 		case !w.person && !w.latest.IsZero():
-			deadline = earlier(deadline, w.latest)
+			if deadline.After(w.latest) {
+				deadline = w.latest
+			}
 		case !w.person:
 			return fmt.Errorf("waiting for nobody: %w", errFrame)
 		}

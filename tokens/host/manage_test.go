@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -381,4 +382,42 @@ func certify(t *testing.T, spki []byte, name, issuer string) []byte {
 		&x509.Certificate{Subject: pkix.Name{CommonName: issuer}}, public, authority)
 	require.NoError(t, err)
 	return der
+}
+
+// leaving is a card with a PUK, which is pulled out just after it refused a new PIN.
+type leaving struct {
+	*card
+	gone bool
+}
+
+func (l *leaving) Tokens(ctx context.Context) ([]tokens.Token, error) {
+	if l.gone {
+		return nil, nil
+	}
+	return l.card.Tokens(ctx)
+}
+
+func (l *leaving) ChangePIN(context.Context, tokens.ID, *tokens.PIN, *tokens.PIN) error {
+	return tokens.ErrUnsupported
+}
+
+func (l *leaving) ResetPIN(context.Context, tokens.ID, *tokens.PIN, *tokens.PIN) error {
+	l.gone = true
+	return tokens.ErrPINPolicy
+}
+
+func (l *leaving) Initialize(context.Context, tokens.ID, *tokens.PIN, string) (tokens.Token, error) {
+	return tokens.Token{}, tokens.ErrUnsupported
+}
+
+// A PUK that may have cost a try is counted as one, also when nobody can look any more.
+func TestPUKOfACardThatLeaves(t *testing.T) {
+	l := &leaving{card: newCard()}
+	l.token.State, l.token.Reset, l.token.ResetState = tokens.PINLocked, tokens.PUK, tokens.Ready
+	store := Attended(l, &person{answers: []string{"87654321", "1111"}}).(tokens.Manager)
+	err := store.ResetPIN(t.Context(), l.token.ID, tokens.Prompt{Act: tokens.ActResetPIN})
+	require.ErrorIs(t, err, tokens.ErrRemoved)
+	var refused *tokens.Refused
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, 1, refused.Times)
 }

@@ -3,6 +3,8 @@ package host
 import (
 	"log/slog"
 	"time"
+
+	"github.com/perosign/pero/tokens"
 )
 
 // Options describe one module in its child processes.
@@ -53,7 +55,7 @@ func (l limits) orDefault() limits {
 	if l == (limits{}) {
 		return limits{
 			list: 5 * time.Second, load: 5 * time.Second, login: time.Minute, sign: 2 * time.Minute, generate: 5 * time.Minute, close: 10 * time.Second,
-			silence: 15 * time.Second, person: personTime, tick: time.Second, grace: time.Second, look: 2 * time.Second, rest: firstPause, spare: 3 * time.Second, next: 20 * time.Second,
+			silence: 15 * time.Second, person: tokens.PersonTime, tick: time.Second, grace: time.Second, look: 2 * time.Second, rest: firstPause, spare: 3 * time.Second, next: 20 * time.Second,
 		}
 	}
 	return l
